@@ -1,0 +1,141 @@
+"""The root command: lists what there is without importing it, runs one, and turns every end into an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from onaiml_cli import __version__
+from onaiml_cli.cli.registry import COMMANDS, panels
+from onaiml_cli.core.errors import OnaimlError, from_os_error
+
+HELP = "One command line that takes a model from a notebook to a cluster, in one locked environment."
+EPILOG = "Every command takes --json, --profile, --debug; those that change something --dry-run and --yes."
+
+
+class _Lazy(MutableMapping[str, Any]):
+    """Commands by name, imported when one is asked for."""
+
+    def __init__(self) -> None:
+        self.listing = False
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        entry = COMMANDS[name]
+        if self.listing:
+            return TyperCommand(name, help=entry.help)
+        if name not in self._loaded:
+            module, _, attribute = entry.target.partition(":")
+            loaded = get_command(getattr(importlib.import_module(f"onaiml_cli.cli.{module}"), attribute))
+            loaded.name = name
+            self._loaded[name] = loaded
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class RootGroup(TyperGroup):
+    """A group whose commands come from the registry."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": None})
+        self._lazy = _Lazy()
+        self.commands = self._lazy
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        for heading, rows in panels():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Names and help from the registry: a completion must not wait for imports."""
+        self._lazy.listing = True
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self._lazy.listing = False
+
+
+app = typer.Typer(
+    cls=RootGroup,
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", "-V", help="Print the version and exit.")) -> None:
+    """Take a model from a notebook to a cluster."""
+    if version:
+        typer.echo(f"onaiml {__version__}")
+        raise typer.Exit
+
+
+def _complain(message: str, hint: str = "") -> None:
+    sys.stderr.write(f"Error: {message}\n" + (f"  → {hint}\n" if hint else ""))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit code. Commands handle their own errors (see cli.command); this is the outer wall."""
+    debug = "--debug" in arguments or bool(os.environ.get("ONAIML_DEBUG"))
+    unknown = next((word for word in arguments[:1] if not word.startswith("-") and word not in COMMANDS), None)
+    if unknown is not None and "_ONAIML_COMPLETE" not in os.environ:
+        close = difflib.get_close_matches(unknown, COMMANDS, n=1, cutoff=0.5)
+        near = f"Did you mean `onaiml {close[0]}`? " if close else ""
+        _complain(f"There is no command `{unknown}`.", f"{near}`onaiml --help` lists them all.")
+        return 2
+    try:
+        result = app(list(arguments), prog_name="onaiml", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "onaiml"
+        message = error.format_message()
+        if message:
+            _complain(message if message.endswith((".", "?", "!")) else f"{message}.", f"`{path} --help` shows how.")
+        elif context is not None:
+            typer.echo(context.get_help())
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("Stopped.")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OnaimlError as error:
+        if debug:
+            raise
+        _complain(error.message, error.hint)
+        return error.exit_code
+    except OSError as error:
+        if debug:
+            raise
+        shown = from_os_error(error)
+        _complain(shown.message, shown.hint)
+        return shown.exit_code

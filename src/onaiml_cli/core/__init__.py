@@ -1,0 +1,1 @@
+"""What every noun stands on. Imports nothing from the floors above and no SDK."""

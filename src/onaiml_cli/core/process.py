@@ -1,0 +1,132 @@
+"""Processes that outlive the command that started them.
+
+A process is its pid *and* its start time: after a reboot or a wrap of the pid counter the same number is another
+program, which must never be touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from onaiml_cli.core.errors import LocalSystemError, from_os_error
+
+# The kernel gives start times in clock ticks; two readings of one process differ by less than this.
+_SAME_START = 0.05
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process that cannot be mistaken for another.
+
+    Attributes:
+        pid: its number.
+        started: seconds since the epoch at which it started, as the operating system reports it.
+    """
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId | None:
+        """The identity of a running process; None when there is none of that number."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.Error:
+            return None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"pid": self.pid, "started": self.started}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> ProcessId | None:
+        """What `as_dict` gave; None for anything else."""
+        try:
+            return cls(int(document["pid"]), float(document["started"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def find(self) -> psutil.Process | None:
+        """The running process; None when it has ended or the number now belongs to another program."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.started) > _SAME_START:
+                return None
+            return None if process.status() == psutil.STATUS_ZOMBIE else process
+        except psutil.Error:
+            return None
+
+    @property
+    def alive(self) -> bool:
+        return self.find() is not None
+
+
+def start_detached(
+    arguments: Sequence[str | Path], *, log: Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> ProcessId:
+    """Start a program in a session of its own, its output appended to `log` (mode 0600).
+
+    Raises LocalSystemError when it cannot be started.
+    """
+    command = [str(argument) for argument in arguments]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            child = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=dict(env) if env is not None else None,
+                stdin=subprocess.DEVNULL,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise from_os_error(error) from error
+    identity = ProcessId.of(child.pid)
+    # The child is on its own from here; its handle must not complain when it is collected.
+    child.returncode = 0
+    if identity is None:
+        raise LocalSystemError(f"{Path(command[0]).name} ended as soon as it was started.", hint=f"See {log}.")
+    return identity
+
+
+def stop(identity: ProcessId, *, grace: float = 5.0) -> bool:
+    """End a process and all its descendants: politely, then by force. True when something was running."""
+    process = identity.find()
+    if process is None:
+        return False
+    family = [process]
+    with contextlib.suppress(psutil.Error):
+        family += process.children(recursive=True)
+    for member in family:
+        with contextlib.suppress(psutil.Error):
+            member.send_signal(signal.SIGTERM)
+    _, left = psutil.wait_procs(family, timeout=grace)
+    for member in left:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+    psutil.wait_procs(left, timeout=grace)
+    return True
+
+
+def clean_environment(**changes: str) -> dict[str, str]:
+    """This process's variables for a child that runs another interpreter.
+
+    Certificates, proxies and registry settings pass through; what would point the child at *our* interpreter or at
+    somebody else's Jupyter does not.
+    """
+    dropped = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "JUPYTER_TOKEN", "JUPYTER_RUNTIME_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, **changes}

@@ -1,0 +1,207 @@
+"""Putting locked files into a virtualenv, with uv when it is there and pip otherwise, to the same result.
+
+Both are called with `--require-hashes --no-deps`: what is not in the lock, byte for byte, is not installed, and
+nothing is solved again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from onaiml_cli.core.errors import MissingToolError, WorkFailedError, from_os_error
+from onaiml_cli.core.plan import Reporter
+from onaiml_cli.core.process import clean_environment
+
+
+class Installer(Protocol):
+    """A tool that makes and fills virtualenvs."""
+
+    name: str
+
+    def create(self, venv: Path, python: Path, log: Path, report: Reporter) -> None: ...
+
+    def install(self, venv: Path, requirements: Path, count: int, log: Path, report: Reporter) -> None: ...
+
+    def editable(self, venv: Path, root: Path, *, isolated: bool, log: Path, report: Reporter) -> None: ...
+
+    def uninstall(self, venv: Path, names: Sequence[str], log: Path, report: Reporter) -> None: ...
+
+
+@dataclass(frozen=True)
+class Uv:
+    """uv: resolves nothing here, links files from its cache."""
+
+    program: Path
+    name: str = "uv"
+
+    def create(self, venv: Path, python: Path, log: Path, report: Reporter) -> None:
+        _run([self.program, "venv", "--python", python, "--no-project", venv], log=log, report=report)
+
+    def install(self, venv: Path, requirements: Path, count: int, log: Path, report: Reporter) -> None:
+        report.note(f"{count} packages with uv")
+        _run([*self._pip("install", venv), "--require-hashes", "--no-deps", "-r", requirements], log=log, report=report)
+
+    def editable(self, venv: Path, root: Path, *, isolated: bool, log: Path, report: Reporter) -> None:
+        options = [] if isolated else ["--no-build-isolation"]
+        _run([*self._pip("install", venv), "--no-deps", *options, "-e", root], log=log, report=report)
+
+    def uninstall(self, venv: Path, names: Sequence[str], log: Path, report: Reporter) -> None:
+        _run([*self._pip("uninstall", venv), *names], log=log, report=report)
+
+    def _pip(self, verb: str, venv: Path) -> list[str | Path]:
+        return [self.program, "pip", verb, "--python", venv / "bin" / "python"]
+
+
+@dataclass(frozen=True)
+class Pip:
+    """The pip that each Python brings into a new virtualenv."""
+
+    name: str = "pip"
+
+    def create(self, venv: Path, python: Path, log: Path, report: Reporter) -> None:
+        probe = subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False)
+        if probe.returncode:
+            raise missing_venv(python)
+        _run([python, "-m", "venv", venv], log=log, report=report)
+
+    def install(self, venv: Path, requirements: Path, count: int, log: Path, report: Reporter) -> None:
+        seen = 0
+
+        def progress(line: str) -> None:
+            nonlocal seen
+            if line.startswith("Collecting "):
+                seen += 1
+                report.progress(seen, count, line.split()[1].partition("==")[0])
+            elif line.startswith("Installing collected"):
+                report.note("unpacking")
+
+        command = [*self._pip("install", venv), "--require-hashes", "--no-deps", "-r", requirements]
+        _run(command, log=log, report=report, each=progress)
+
+    def editable(self, venv: Path, root: Path, *, isolated: bool, log: Path, report: Reporter) -> None:
+        options = [] if isolated else ["--no-build-isolation"]
+        _run([*self._pip("install", venv), "--no-deps", *options, "-e", root], log=log, report=report)
+
+    def uninstall(self, venv: Path, names: Sequence[str], log: Path, report: Reporter) -> None:
+        _run([*self._pip("uninstall", venv), "--yes", *names], log=log, report=report)
+
+    def _pip(self, verb: str, venv: Path) -> list[str | Path]:
+        return [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", verb]
+
+
+def missing_venv(python: Path) -> MissingToolError:
+    """The error for a Debian Python that came without its venv module."""
+    return MissingToolError(
+        f"{python} cannot make virtualenvs: its venv and ensurepip modules are not installed.",
+        hint="On Debian or Ubuntu type `apt-get install python3-venv` as root, then run the same command again.",
+        code="E_NO_VENV",
+    )
+
+
+def choose(setting: str) -> Installer:
+    """The installer of the setting `environment.installer`. Raises MissingToolError for a uv that is not there."""
+    if setting == "pip":
+        return Pip()
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.is_file() else shutil.which("uv")
+    if found:
+        return Uv(Path(found))
+    if setting == "uv":
+        raise MissingToolError(
+            "environment.installer is `uv`, and there is no uv here.", hint="Install uv, or set it to `auto` or `pip`."
+        )
+    return Pip()
+
+
+def _run(
+    command: Sequence[str | Path], *, log: Path, report: Reporter, each: Callable[[str], None] | None = None
+) -> None:
+    """Run one installer command, its output to `log` and line by line to the reporter. Raises WorkFailedError."""
+    tail: deque[str] = deque(maxlen=40)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                env=clean_environment(),
+            )
+            try:
+                assert process.stdout is not None
+                for raw in process.stdout:
+                    file.write(raw)
+                    line = raw.strip()
+                    tail.append(line)
+                    if each is not None:
+                        each(line)
+                    elif line:
+                        report.note(line[:100])
+            except BaseException:
+                process.terminate()
+                process.wait(10)
+                raise
+            if process.wait():
+                raise explain(list(tail), log)
+    except OSError as error:
+        raise from_os_error(error) from error
+
+
+_CAUSES: tuple[tuple[str, str, str, str], ...] = (
+    (r"No space left on device|ENOSPC|os error 28", "The disk is full.", "Free some space, then run it again.", "E_DISK_FULL"),
+    (
+        r"DO NOT MATCH THE HASHES|Hash mismatch",
+        "A downloaded file does not have the hash that is in the lock, so it was refused.",
+        "Type `poetry lock` if the lock is old; if it is not, the index serves another file than the one that was locked.",
+        "E_HASH",
+    ),
+    (
+        r"401|403 Forbidden|Unauthorized|lack of valid authentication",
+        "The package index refused the login.",
+        "Log in to the index again, then run the same command again.",
+        "E_INDEX_AUTH",
+    ),
+    (
+        r"Could not find a version that satisfies|No matching distribution|not found in the package registry|no matching distribution",
+        "The index does not have a file that is in the lock.",
+        "Look at the log for its name; `poetry lock` locks what the index has now.",
+        "E_NOT_ON_INDEX",
+    ),
+    (
+        r"Temporary failure in name resolution|Failed to establish a new connection|dns error|Connection refused|"
+        r"timed out|error sending request|Could not connect|UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
+        "The package index cannot be reached.",
+        "Check the network (and PIP_CERT / SSL_CERT_FILE behind a company proxy), then run the same command again.",
+        "E_INDEX_UNREACHABLE",
+    ),
+    (
+        r"Failed building wheel|Failed to build|build_editable|metadata-generation-failed",
+        "A package could not be built from source.",
+        "Look at the log for the compiler's words.",
+        "E_BUILD",
+    ),
+)
+
+
+def explain(tail: Sequence[str], log: Path) -> WorkFailedError:
+    """The cause of a failed install, from the last lines that the installer printed."""
+    text = "\n".join(tail)
+    for pattern, message, hint, code in _CAUSES:
+        if re.search(pattern, text):
+            return WorkFailedError(message, hint=f"{hint} The log: {log}.", code=code, details={"log": list(tail)[-10:]})
+    last = next((line for line in reversed(tail) if line), "it printed nothing")
+    return WorkFailedError(
+        f"The installer failed: {last}", hint=f"The log: {log}.", code="E_INSTALL", details={"log": list(tail)[-10:]}
+    )

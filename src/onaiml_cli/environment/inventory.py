@@ -1,0 +1,63 @@
+"""What a virtualenv really holds, read from its metadata folders, and how that differs from the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from onaiml_cli.environment.base import Difference, Package
+from onaiml_cli.environment.lock import normalise
+
+# What `python -m venv` puts there by itself.
+_SEEDS = frozenset({"pip", "setuptools", "wheel"})
+
+
+def site_packages(venv: Path) -> Path | None:
+    """The site-packages folder of a virtualenv; None when there is no virtualenv."""
+    return next(iter(sorted(venv.glob("lib/python3.*/site-packages"))), None)
+
+
+def installed(venv: Path) -> tuple[Package, ...]:
+    """Every distribution in a virtualenv, sorted; folder names carry name and version, so nothing is opened."""
+    folder = site_packages(venv)
+    if folder is None:
+        return ()
+    found = []
+    for entry in folder.glob("*.dist-info"):
+        name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
+        # A folder without METADATA is what an interrupted uninstall leaves.
+        if name and (entry / "METADATA").is_file():
+            found.append(Package(normalise(name), version))
+    return tuple(sorted(found, key=lambda package: (package.name, package.version)))
+
+
+def compare(locked: Iterable[Package], found: Iterable[Package], *, ignore: Iterable[str] = ()) -> Difference:
+    """How what was found differs from what is locked.
+
+    Args:
+        ignore: names that do not count as extra: the project itself.
+    """
+    there = {package.name: package for package in found}
+    wanted = {package.name: package for package in locked}
+    passed = _SEEDS | {normalise(name) for name in ignore}
+    return Difference(
+        missing=tuple(package for name, package in wanted.items() if name not in there),
+        changed=tuple(
+            (package, there[name])
+            for name, package in wanted.items()
+            if name in there and not _same_version(package.version, there[name].version)
+        ),
+        extra=tuple(package for name, package in there.items() if name not in wanted and name not in passed),
+    )
+
+
+def _same_version(locked: str, found: str) -> bool:
+    if locked == found:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        # Wheels normalise: 2025.01 in the lock is 2025.1 on disk.
+        return Version(locked) == Version(found.replace("_", "-"))
+    except InvalidVersion:
+        return False

@@ -1,0 +1,1 @@
+"""A Spark cluster and the PySpark kernel on it."""

@@ -1,0 +1,1 @@
+"""Where a person works: Jupyter, kernels, the library, its tests."""
