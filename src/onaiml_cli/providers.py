@@ -1,4 +1,4 @@
-"""One table: noun, provider name -> where it is. A provider is imported when it is chosen; a new one is one line here."""
+"""One table: noun, provider name -> where it is. A provider is imported when chosen; a new one is one line here."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ def _onaiml_spark():
         state.update(session=session, marker=endpoint["marker"], lease=endpoint["lease"])
         shell.user_ns["spark"] = session
         if again:
-            print("Spark had ended; this is a new session: temporary views and cached tables are gone.", file=sys.stderr)
+            print(
+                "Spark had ended; this is a new session: temporary views and cached tables are gone.", file=sys.stderr
+            )
 
     def beat():
         import time

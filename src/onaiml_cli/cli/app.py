@@ -60,10 +60,10 @@ class RootGroup(TyperGroup):
         self._lazy = _Lazy()
         self.commands = self._lazy
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         for heading, rows in panels():
             with formatter.section(heading):
                 formatter.write_dl(rows)
@@ -101,7 +101,7 @@ def _complain(message: str, hint: str = "") -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line; the exit code. Commands handle their own errors (see cli.command); this is the outer wall."""
+    """Run the command line; the exit code. Commands handle their own errors (cli.command)."""
     debug = "--debug" in arguments or bool(os.environ.get("ONAIML_DEBUG"))
     unknown = next((word for word in arguments[:1] if not word.startswith("-") and word not in COMMANDS), None)
     if unknown is not None and "_ONAIML_COMPLETE" not in os.environ:

@@ -110,7 +110,7 @@ def command(
         call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         # `wraps` leaves a trail that signature readers would follow back to the bare function.
-        del call.__wrapped__  # type: ignore[attr-defined]
+        del call.__wrapped__
         app.command(name, **settings)(call)
         return call
 

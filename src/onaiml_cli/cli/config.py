@@ -26,7 +26,9 @@ def show(
     """Print the settings of the profile."""
     settings = session.config.settings
     if key is not None and key not in settings:
-        raise UsageError(f"There is no setting `{key}`.{nearest(key, settings)}", hint="`onaiml config show` lists all.")
+        raise UsageError(
+            f"There is no setting `{key}`.{nearest(key, settings)}", hint="`onaiml config show` lists all."
+        )
     shown = {name: setting for name, setting in settings.items() if key in (None, name)}
     columns = ("KEY", "VALUE", "ORIGIN", "VARIABLE") if origin else ("KEY", "VALUE")
     rows = [(name, _text(item.value), item.origin, variable(name))[: len(columns)] for name, item in shown.items()]

@@ -23,7 +23,10 @@ def _declared(pyproject: dict[str, object]) -> tuple[list[str], list[str]]:
     """Extras and groups that a pyproject.toml declares."""
     project, tool = pyproject.get("project", {}), pyproject.get("tool", {})
     poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
-    extras = {*(project.get("optional-dependencies", {}) if isinstance(project, dict) else ()), *poetry.get("extras", ())}
+    extras = {
+        *(project.get("optional-dependencies", {}) if isinstance(project, dict) else ()),
+        *poetry.get("extras", ()),
+    }
     groups = {*poetry.get("group", ())}
     listed = pyproject.get("dependency-groups", {})
     groups |= set(listed) if isinstance(listed, dict) else set()

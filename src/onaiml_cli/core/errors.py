@@ -160,7 +160,7 @@ def from_os_error(error: OSError) -> LocalSystemError:
         case errno.ENOSPC | errno.EDQUOT:
             return LocalSystemError(
                 f"No space is left on the disk while writing {where}.",
-                hint="Free some space (`df -h` shows where), then run the same command again; nothing was left half done.",
+                hint="Free some space (`df -h` shows where), then run the same command again.",
                 code="E_DISK_FULL",
                 retryable=True,
             )

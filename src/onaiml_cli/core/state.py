@@ -97,9 +97,9 @@ class Store:
         """
         path = self.path(name)
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document: Document = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(document, dict):
-                raise ValueError("not an object")
+                raise ValueError("not an object")  # noqa: TRY004
         except FileNotFoundError:
             return None
         except ValueError:

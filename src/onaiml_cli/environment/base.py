@@ -97,7 +97,7 @@ class Difference:
 
 
 def own_interpreter() -> Path:
-    """The interpreter behind onaiml's own virtualenv: what an environment is built with unless config says otherwise."""
+    """The interpreter behind onaiml's own virtualenv: environments are built with it unless config says otherwise."""
     base = getattr(sys, "_base_executable", None) or sys.executable
     return Path(os.path.realpath(base))
 

@@ -7,7 +7,6 @@ nothing is solved again.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,8 @@ from onaiml_cli.core.process import clean_environment
 class Installer(Protocol):
     """A tool that makes and fills virtualenvs."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def create(self, venv: Path, python: Path, log: Path, report: Reporter) -> None: ...
 
@@ -159,35 +159,46 @@ def _run(
         raise from_os_error(error) from error
 
 
-_CAUSES: tuple[tuple[str, str, str, str], ...] = (
-    (r"No space left on device|ENOSPC|os error 28", "The disk is full.", "Free some space, then run it again.", "E_DISK_FULL"),
+# What installers print, what it means, what to do, and the code.
+_CAUSES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
-        r"DO NOT MATCH THE HASHES|Hash mismatch",
+        ("No space left on device", "ENOSPC", "os error 28"),
+        "The disk is full.",
+        "Free some space, then run it again.",
+        "E_DISK_FULL",
+    ),
+    (
+        ("DO NOT MATCH THE HASHES", "Hash mismatch"),
         "A downloaded file does not have the hash that is in the lock, so it was refused.",
-        "Type `poetry lock` if the lock is old; if it is not, the index serves another file than the one that was locked.",
+        "If the lock is old type `poetry lock`; else the index serves another file than was locked.",
         "E_HASH",
     ),
     (
-        r"401|403 Forbidden|Unauthorized|lack of valid authentication",
+        ("401", "403 Forbidden", "Unauthorized", "lack of valid authentication"),
         "The package index refused the login.",
         "Log in to the index again, then run the same command again.",
         "E_INDEX_AUTH",
     ),
     (
-        r"Could not find a version that satisfies|No matching distribution|not found in the package registry|no matching distribution",
+        ("Temporary failure in name resolution", "Failed to establish a new connection", "dns error"),
+        "The package index cannot be reached.",
+        "Check the network, then run the same command again.",
+        "E_INDEX_UNREACHABLE",
+    ),
+    (
+        ("Connection refused", "timed out", "error sending request", "UnknownIssuer", "CERTIFICATE_VERIFY_FAILED"),
+        "The package index cannot be reached.",
+        "Check the network (behind a company proxy PIP_CERT and SSL_CERT_FILE too), then run it again.",
+        "E_INDEX_UNREACHABLE",
+    ),
+    (
+        ("Could not find a version that satisfies", "No matching distribution", "not found in the package registry"),
         "The index does not have a file that is in the lock.",
         "Look at the log for its name; `poetry lock` locks what the index has now.",
         "E_NOT_ON_INDEX",
     ),
     (
-        r"Temporary failure in name resolution|Failed to establish a new connection|dns error|Connection refused|"
-        r"timed out|error sending request|Could not connect|UnknownIssuer|CERTIFICATE_VERIFY_FAILED",
-        "The package index cannot be reached.",
-        "Check the network (and PIP_CERT / SSL_CERT_FILE behind a company proxy), then run the same command again.",
-        "E_INDEX_UNREACHABLE",
-    ),
-    (
-        r"Failed building wheel|Failed to build|build_editable|metadata-generation-failed",
+        ("Failed building wheel", "Failed to build", "build_editable", "metadata-generation-failed"),
         "A package could not be built from source.",
         "Look at the log for the compiler's words.",
         "E_BUILD",
@@ -198,9 +209,11 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
 def explain(tail: Sequence[str], log: Path) -> WorkFailedError:
     """The cause of a failed install, from the last lines that the installer printed."""
     text = "\n".join(tail)
-    for pattern, message, hint, code in _CAUSES:
-        if re.search(pattern, text):
-            return WorkFailedError(message, hint=f"{hint} The log: {log}.", code=code, details={"log": list(tail)[-10:]})
+    for words, message, hint, code in _CAUSES:
+        if any(word in text for word in words):
+            return WorkFailedError(
+                message, hint=f"{hint} The log: {log}.", code=code, details={"log": list(tail)[-10:]}
+            )
     last = next((line for line in reversed(tail) if line), "it printed nothing")
     return WorkFailedError(
         f"The installer failed: {last}", hint=f"The log: {log}.", code="E_INSTALL", details={"log": list(tail)[-10:]}

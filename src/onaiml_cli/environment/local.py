@@ -77,9 +77,7 @@ class LocalEnvironment:
     def difference(self) -> Difference | None:
         if not self.complete:
             return None
-        return inventory.compare(
-            self.selection.packages, inventory.installed(self.path), ignore=[self.project.name]
-        )
+        return inventory.compare(self.selection.packages, inventory.installed(self.path), ignore=[self.project.name])
 
     @property
     def holds_project(self) -> bool:

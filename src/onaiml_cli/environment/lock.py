@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from onaiml_cli.core.errors import LockError
@@ -122,7 +121,8 @@ def _content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
     }
     tool = pyproject.get("tool", {}).get("poetry", {})
     hashes = set()
-    for groups in ({}, pyproject.get("dependency-groups", {})):
+    none: dict[str, Any] = {}
+    for groups in (none, pyproject.get("dependency-groups", {})):
         poetry = {
             key: tool.get(key)
             for key in ("dependencies", "source", "extras", "dev-dependencies", "group")
@@ -158,7 +158,9 @@ def check_fresh(project: Project, content: bytes) -> None:
     """Raises LockError when pyproject.toml changed after the lock was made (as `poetry check --lock`)."""
     found = re.search(rb'^content-hash = "([0-9a-f]{64})"', content, re.MULTILINE)
     if found is None:
-        raise LockError("poetry.lock is cut off or not a lock: it has no content hash.", hint=_LOCK_HINT, code="E_LOCK_BROKEN")
+        raise LockError(
+            "poetry.lock is cut off or not a lock: it has no content hash.", hint=_LOCK_HINT, code="E_LOCK_BROKEN"
+        )
     if found[1].decode() not in _content_hashes(project.pyproject):
         raise LockError(
             "poetry.lock does not match pyproject.toml: a dependency was changed after the lock was made.",

@@ -85,7 +85,9 @@ def select(project: Project, config: Config) -> Selection:
     locks.check_fresh(project, content)
     extras, groups = config.items("environment.extras"), config.items("environment.groups")
     # The kernel's version differs between hosts and is in no marker of use, but in the variables; so it is left out.
-    markers = {name: value for name, value in python.markers.items() if name not in ("platform_release", "platform_version")}
+    markers = {
+        name: value for name, value in python.markers.items() if name not in ("platform_release", "platform_version")
+    }
     asked = json.dumps([hashlib.sha256(content).hexdigest(), extras, groups, markers, python.platform], sort_keys=True)
     key = hashlib.sha256(asked.encode()).hexdigest()[:24]
     cache = Store(state_home() / "selections", schema=1)

@@ -7,7 +7,6 @@ lives and was last active less than the idle limit ago.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ def living(folder: Path) -> Iterator[Lease]:
             pid, started = path.read_text(encoding="utf-8").split()
             holder = ProcessId(int(pid), float(started))
             if holder.alive:
-                yield Lease(path, holder, os.stat(path).st_mtime)
+                yield Lease(path, holder, path.stat().st_mtime)
             else:
                 path.unlink()
 

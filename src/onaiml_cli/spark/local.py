@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -37,7 +37,7 @@ class LocalSpark:
 
     project: Project
     config: Config
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def home(self) -> Path:
@@ -129,7 +129,7 @@ class LocalSpark:
             PYSPARK_PYTHON=str(environment.python),
             PYTHONNOUSERSITE="1",
         )
-        command = [
+        command: list[str | Path] = [
             home / "bin" / "spark-submit",
             "--properties-file",
             properties,
@@ -139,7 +139,7 @@ class LocalSpark:
         ]
         server = start_detached(command, log=self.log, cwd=self.home / "work", env=variables)
         try:
-            port = self._wait(server, report)
+            port = self._wait(server)
         except BaseException:
             stop(server)
             raise
@@ -160,7 +160,7 @@ class LocalSpark:
         )
         self.store.write(self.project.identity, {**document, "keeper": keeper.as_dict()})
 
-    def _wait(self, server: ProcessId, report: Reporter) -> int:
+    def _wait(self, server: ProcessId) -> int:
         timeout = self.config.seconds("spark.start_timeout")
 
         def port() -> int | None:
@@ -172,7 +172,11 @@ class LocalSpark:
 
         found = wait_until(port, clock=self.clock, timeout=timeout, first=0.2, longest=0.5)
         if found is None or found < 0:
-            lines = [line for line in self.log.read_text(errors="replace").splitlines() if "rror" in line or "xception" in line]
+            lines = [
+                line
+                for line in self.log.read_text(errors="replace").splitlines()
+                if "rror" in line or "xception" in line
+            ]
             cause = lines[0].strip()[-300:] if lines else "it printed no error"
             what = f"did not answer within {timeout:.0f} s" if found is None else "ended while it started"
             raise WorkFailedError(f"Spark {what}: {cause}", hint=f"See {self.log}.", code="E_SPARK_START")

@@ -62,9 +62,7 @@ def choose_port(preferred: int, *, exact: bool) -> int:
     )
 
 
-def start(
-    *, python: Path, root: Path, home: Path, port: int, token_file: Path, log: Path, path: str
-) -> Server:
+def start(*, python: Path, root: Path, home: Path, port: int, token_file: Path, log: Path, path: str) -> Server:
     """Start JupyterLab from an environment; it may not answer yet.
 
     Args:
@@ -76,7 +74,7 @@ def start(
     """
     write_atomic(token_file, secrets.token_hex(24))
     private_folder(home / "runtime")
-    command = [
+    command: list[str | Path] = [
         python,
         "-m",
         "jupyterlab",

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,7 @@ class LocalWorkspace:
 
     project: Project
     config: Config
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
 
     @cached_property
     def environment(self) -> VirtualEnvironment:
@@ -102,7 +102,9 @@ class LocalWorkspace:
         status = self.status()
         if status.state != "up":
             raise PreflightError(
-                f"The workspace of {self.project.name} is {status.state}.", hint="Type `onaiml env up`.", code="E_NOT_UP"
+                f"The workspace of {self.project.name} is {status.state}.",
+                hint="Type `onaiml env up`.",
+                code="E_NOT_UP",
             )
         return f"{status.url}?token={self.token_file.read_text(encoding='utf-8')}"
 
@@ -205,7 +207,9 @@ class LocalWorkspace:
         spark = local_spark(self.project, self.config, self.clock)
         if spark.status().state != "down":
             steps.append(Step("spark", "Stop the Spark server of this machine", lambda _: {"stopped": spark.stop()}))
-        return Plan(f"Take down the workspace of {self.project.name}", tuple(steps), {"project": str(self.project.root)})
+        return Plan(
+            f"Take down the workspace of {self.project.name}", tuple(steps), {"project": str(self.project.root)}
+        )
 
     def _stop_server(self) -> None:
         process = self._process(self._document())
