@@ -126,12 +126,11 @@ class FreshMachine:
             )
             try:
                 code = login.wait(timeout)
-            except BaseException as error:
+            except subprocess.TimeoutExpired:
+                raise AssertionError(f"no end after {timeout:.0f} s:\n{log.read_text()[-6000:]}") from None
+            finally:
                 login.kill()
                 login.wait()
-                if isinstance(error, subprocess.TimeoutExpired):
-                    raise AssertionError(f"no end after {timeout:.0f} s:\n{log.read_text()[-6000:]}") from None
-                raise
         return Ran(code, log.read_text(errors="replace"))
 
     def must(self, command: str, *, user: str = "root", timeout: float) -> str:

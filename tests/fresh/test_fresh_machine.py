@@ -60,7 +60,7 @@ def test_a_user_without_java_gets_a_workspace_and_one_sentence_about_spark(machi
     assert _workspace_answers(machine, printed, OWNER)
     about_java = [line for line in printed.splitlines() if "Java" in line]
     assert len(about_java) == 1, about_java
-    assert "Spark" in about_java[0]
+    assert "only spark waits for it" in about_java[0].lower()
 
     machine.must(f"cd {FOLDER} && make down", user=OWNER, timeout=120)
     assert machine.processes() == []

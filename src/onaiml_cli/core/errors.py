@@ -167,7 +167,7 @@ def from_os_error(error: OSError) -> LocalSystemError:
         case errno.EACCES | errno.EPERM:
             return LocalSystemError(
                 f"No permission for {where}.",
-                hint=f"Check its owner with `ls -ld {where}`, or choose another place with XDG_STATE_HOME / XDG_DATA_HOME.",
+                hint=f"Check its owner with `ls -ld {where}`, or set XDG_STATE_HOME and XDG_DATA_HOME.",
                 code="E_PERMISSION",
             )
         case errno.EROFS:
