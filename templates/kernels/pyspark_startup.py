@@ -17,7 +17,7 @@ def _onaiml_spark():
         command = [*json.loads(os.environ["ONAIML_CLI"]), "spark", "connect", "--holder", str(os.getpid()), "--json"]
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         answer = subprocess.run(
-            command, cwd=os.environ["ONAIML_WORKSPACE_ID"], capture_output=True, text=True, env=environment
+            command, cwd=os.environ["ONAIML_ROOT"], capture_output=True, text=True, env=environment
         )
         try:
             return json.loads(answer.stdout)

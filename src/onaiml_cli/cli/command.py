@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -50,6 +50,11 @@ class Session:
         for warning in config.warnings:
             self.console.warn(warning)
         return config
+
+    @property
+    def child_output(self) -> IO[str] | None:
+        """Where a child's stdout goes: ours, or stderr with --json, when ours carries one object and nothing else."""
+        return sys.stderr if self.console.as_json else None
 
     def carry_out(self, plan: Plan, question: str, *, done: str) -> dict[str, Any]:
         """Show a plan, ask, apply it. With --dry-run only show it. The parts of the result about it.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import json
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,10 @@ def import_(
         raise UsageError(f"There is no file {file}.", hint="Give the path of the file that you downloaded.")
     workspace = workspace_of(session.project, session.config, session.clock)
     command_line = ["python", "-m", _IMPORTER, "import", str(file.resolve()), "--taxonomy", taxonomy]
-    if session.console.as_json:
-        command_line.append("--json")
-    sys.stdout.flush()
-    return {"exit_code": workspace.execute(command_line)}
+    if not session.console.as_json:
+        return {"exit_code": workspace.execute(command_line)}
+    with tempfile.TemporaryFile("w+") as answer:
+        status = workspace.execute([*command_line, "--json"], output=answer)
+        answer.seek(0)
+        text = answer.read()
+    return {"import": json.loads(text) if text.strip() else None, "exit_code": status}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import signal
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -117,7 +117,7 @@ def logs(
             if line:
                 session.console.data(line.rstrip("\n"))
             else:
-                time.sleep(0.2)
+                session.clock.sleep(0.2)
     return {"log": str(path), "lines": last}
 
 
@@ -127,7 +127,7 @@ def exec_(
     words: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="What to run, after `--`.")],
 ) -> Result:
     """Run a command in the workspace; its exit status is ours."""
-    return {"exit_code": _workspace(session).execute(words)}
+    return {"exit_code": _workspace(session).execute(words, output=session.child_output)}
 
 
 @command(app)
@@ -140,6 +140,8 @@ def shell(session: Session) -> Result:
 def down(session: Session) -> Result:
     """End the workspace: no process is left. The environment and your files stay."""
     workspace = _workspace(session)
+    # Typed in a terminal of this JupyterLab, the command must outlive that terminal.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with lock(lock_file(session.project), "onaiml env down", clock=session.clock):
         plan = workspace.plan_down()
         result = session.carry_out(plan, "Go ahead?", done="Nothing of this workspace runs.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,5 +22,5 @@ def test(
 ) -> Result:
     """Run the project's tests with pytest in the workspace; what follows `--` goes to pytest."""
     workspace = workspace_of(session.project, session.config, session.clock)
-    run_tests(workspace, paths or [], [])
+    run_tests(workspace, paths or [], root=session.project.root, here=Path.cwd(), output=session.child_output)
     return {}

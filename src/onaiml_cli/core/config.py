@@ -52,16 +52,18 @@ KEYS: Mapping[str, Key] = {
     "spark.start_timeout": Key("duration", 180.0, "How long the local Spark server may take to answer."),
 }
 
-# Variables of ours that are no configuration keys.
-OTHER_VARIABLES = ("ONAIML_DATA_HOME", "ONAIML_DEBUG", "ONAIML_JSON", "ONAIML_YES", "ONAIML_DRY_RUN", "ONAIML_CLI")
-OTHER_PREFIXES = (
-    "ONAIML_TEST_",
-    "ONAIML_REQUIRE_",
-    "ONAIML_FRESH",
-    "ONAIML_TESTBED",
-    "ONAIML_WORKSPACE_ID",
-    "ONAIML_SPARK_LEASE",
+# Variables of ours that are no configuration keys: for people, and between our own processes.
+OTHER_VARIABLES = (
+    "ONAIML_DATA_HOME",
+    "ONAIML_DEBUG",
+    "ONAIML_JSON",
+    "ONAIML_YES",
+    "ONAIML_DRY_RUN",
+    "ONAIML_CLI",
+    "ONAIML_ROOT",
+    "ONAIML_JUPYTER_OF",
 )
+OTHER_PREFIXES = ("ONAIML_TEST_", "ONAIML_REQUIRE_", "ONAIML_FRESH", "ONAIML_TESTBED")
 
 
 @dataclass(frozen=True)

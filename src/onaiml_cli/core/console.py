@@ -190,7 +190,7 @@ class Console:
         if self.as_json:
             document = {
                 "schema": SCHEMA,
-                "ok": error is None,
+                "ok": error is None and not result.get("exit_code"),
                 "phases": self.phases,
                 "warnings": self.warnings,
                 "error": error.as_dict() if error else None,

@@ -14,7 +14,6 @@ from onaiml_cli.core.console import Console
 from onaiml_cli.core.errors import Cancelled, OnaimlError
 from onaiml_cli.core.plan import Plan
 from onaiml_cli.core.project import load_project
-from onaiml_cli.core.state import lock, state_home
 from onaiml_cli.environment.service import virtualenv
 
 
@@ -25,9 +24,7 @@ def main(root: Path) -> int:
         project = load_project(root)
         config = load_config(project)
         environment = virtualenv(project, config)
-        path = state_home() / "environments" / f"{project.identity}.lock"
-        with lock(path, "make", waiting=lambda holder: console.line(f"Waiting for {holder} ...")):
-            console.apply(Plan("Build the environment", tuple(environment.steps())))
+        console.apply(Plan("Build the environment", tuple(environment.steps())))
     except KeyboardInterrupt:
         console.fail(Cancelled())
         return 130

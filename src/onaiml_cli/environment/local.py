@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from onaiml_cli.core.config import Config
 from onaiml_cli.core.errors import PreflightError, from_os_error
 from onaiml_cli.core.plan import Reporter, Step
 from onaiml_cli.core.project import Project
-from onaiml_cli.core.state import data_home, private_folder, state_home, write_atomic
+from onaiml_cli.core.state import data_home, lock, private_folder, state_home, write_atomic
 from onaiml_cli.environment import inventory
 from onaiml_cli.environment.base import Difference, Selection
 from onaiml_cli.environment.install import choose
@@ -120,7 +120,19 @@ class LocalEnvironment:
                 code="E_OWN_FLOOR",
             )
 
+    @contextlib.contextmanager
+    def _alone(self, report: Reporter) -> Iterator[None]:
+        """Only one command at a time builds or mends the environments of a project."""
+        path = state_home() / "environments" / f"{self.project.identity}.lock"
+        with lock(path, "onaiml env up", waiting=lambda holder: report.note(f"waiting for {holder}")):
+            yield
+
     def _build(self, report: Reporter) -> Mapping[str, Any]:
+        with self._alone(report):
+            # Another command may have built it while this one waited.
+            return {"path": str(self.path)} if self.complete else self._build_alone(report)
+
+    def _build_alone(self, report: Reporter) -> Mapping[str, Any]:
         installer = choose(self.config.text("environment.installer"))
         private_folder(self.home)
         _remove(self.path)
@@ -136,6 +148,10 @@ class LocalEnvironment:
         return {"path": str(self.path), "packages": len(self.selection.packages), "installer": installer.name}
 
     def _mend(self, report: Reporter) -> Mapping[str, Any]:
+        with self._alone(report):
+            return self._mend_alone(report)
+
+    def _mend_alone(self, report: Reporter) -> Mapping[str, Any]:
         difference = self.difference() or Difference()
         installer = choose(self.config.text("environment.installer"))
         self._start_log()
@@ -157,7 +173,8 @@ class LocalEnvironment:
         # poetry-core comes with the environment; another backend is fetched into a place of its own.
         have = {package.name for package in self.selection.packages}
         isolated = not (str(backend).startswith("poetry.core") and "poetry-core" in have)
-        installer.editable(self.path, self.project.root, isolated=isolated, log=self.log, report=report)
+        with self._alone(report):
+            installer.editable(self.path, self.project.root, isolated=isolated, log=self.log, report=report)
         return {"project": self.project.name}
 
     def _write_requirements(self) -> Path:

@@ -108,6 +108,8 @@ class LocalSpark:
         if runtime is None:
             raise java.missing()
         environment = virtualenv(self.project, self.config)
+        # Spark outlives the JupyterLab whose kernel asked for it: it must not be taken for a part of it.
+        os.environ.pop("ONAIML_JUPYTER_OF", None)
         if environment.difference() is None:
             raise PreflightError("The environment is not built yet.", hint="Type `onaiml env up`.", code="E_NOT_UP")
         home = next(environment.path.glob("lib/python3.*/site-packages/pyspark"), None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from onaiml_cli.core.plan import Plan
 
@@ -73,8 +73,16 @@ class WorkspaceProvider(Protocol):
         """The URL with the token, for a person's browser. Raises PreflightError when it is not up."""
         ...
 
-    def execute(self, command: Sequence[str]) -> int:
-        """Run a command in it, connected to this terminal; its exit status. Refuses an environment that drifted."""
+    def execute(self, command: Sequence[str], *, output: IO[str] | None = None) -> int:
+        """Run a command in it, connected to this terminal; its exit status.
+
+        Args:
+            output: where its stdout goes instead.
+
+        Raises:
+            DriftError: the environment does not hold what the lock says.
+            PreflightError: there is no such program.
+        """
         ...
 
     def shell(self) -> int:

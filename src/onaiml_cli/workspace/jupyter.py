@@ -18,6 +18,8 @@ from onaiml_cli.core.process import ProcessId, clean_environment, start_detached
 from onaiml_cli.core.state import private_folder, write_atomic
 
 HOST = "127.0.0.1"
+# Every process of a workspace's JupyterLab carries this variable, whatever became of its parent.
+MARK = "ONAIML_JUPYTER_OF"
 # So many ports after the preferred one are tried.
 _PORTS = 200
 
@@ -96,6 +98,7 @@ def start(*, python: Path, root: Path, home: Path, port: int, token_file: Path, 
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
         PATH=path,
         VIRTUAL_ENV=str(python.parent.parent),
+        **{MARK: home.name},
     )
     return Server(start_detached(command, log=log, cwd=root, env=variables), port)
 

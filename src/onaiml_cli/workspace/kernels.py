@@ -30,7 +30,7 @@ def specs(python: Path, *, root: Path, startup: Path, spark: bool) -> Mapping[st
     found = {"python3": _spec("Python (onaiml)", [*launch, *_RELOAD], variables)}
     if spark:
         command = json.dumps([sys.executable, "-m", "onaiml_cli"])
-        asks = {**variables, "ONAIML_CLI": command, "ONAIML_WORKSPACE_ID": str(root)}
+        asks = {**variables, "ONAIML_CLI": command, "ONAIML_ROOT": str(root)}
         found["pyspark"] = _spec("PySpark", [*launch, *_RELOAD, f"--IPKernelApp.exec_files={startup}"], asks)
     return found
 

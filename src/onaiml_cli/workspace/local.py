@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from onaiml_cli.core.clock import Clock, SystemClock
 from onaiml_cli.core.config import Config
 from onaiml_cli.core.errors import LockError, PreflightError, from_os_error
 from onaiml_cli.core.plan import Plan, Reporter, Step
-from onaiml_cli.core.process import ProcessId, clean_environment, stop
+from onaiml_cli.core.process import ProcessId, clean_environment, stop, stop_marked
 from onaiml_cli.core.project import Project
 from onaiml_cli.core.resources import template
 from onaiml_cli.core.state import Store, state_home
@@ -112,6 +113,7 @@ class LocalWorkspace:
 
     def plan_up(self, *, port: int | None = None) -> tuple[Plan, list[str]]:
         environment = self.environment
+        self._check_selection()
         warnings: list[str] = []
         steps = [*self._java_steps(warnings), *environment.steps()]
         wanted = self._kernels()
@@ -123,6 +125,18 @@ class LocalWorkspace:
         names = {"project": f"{self.project.name} in {self.project.root}", "environment": str(environment.path)}
         title = f"Bring up the workspace of {self.project.name}"
         return Plan(title, tuple(steps), names, fingerprint=environment.selection.fingerprint), warnings
+
+    def _check_selection(self) -> None:
+        """Raises PreflightError when the environment would hold no JupyterLab."""
+        have = {package.name for package in self.environment.selection.packages}
+        for name in ("jupyterlab", "ipykernel"):
+            if name not in have:
+                raise PreflightError(
+                    f"The workspace of {self.project.name} would hold no {name}.",
+                    hint="Lock it (`poetry add --group notebook jupyterlab ipykernel`) and name its group or extra in "
+                    "environment.groups or environment.extras.",
+                    code="E_NO_JUPYTER",
+                )
 
     def _kernels(self) -> Mapping[str, str]:
         spark = any(package.name == "pyspark" for package in self.environment.selection.packages)
@@ -215,6 +229,7 @@ class LocalWorkspace:
         process = self._process(self._document())
         if process is not None:
             stop(process, grace=10)
+        stop_marked(jupyter.MARK, self.project.identity)
         workspaces().delete(self.project.identity)
         self.token_file.unlink(missing_ok=True)
 
@@ -227,11 +242,13 @@ class LocalWorkspace:
     def _path(self) -> str:
         return os.pathsep.join([str(self.environment.path / "bin"), os.environ.get("PATH", os.defpath)])
 
-    def execute(self, command: Sequence[str]) -> int:
+    def execute(self, command: Sequence[str], *, output: IO[str] | None = None) -> int:
         guard(self.environment)
         variables = clean_environment(PATH=self._path(), VIRTUAL_ENV=str(self.environment.path))
+        # Popen would look the program up in *our* PATH.
+        program = shutil.which(command[0], path=variables["PATH"]) or command[0]
         try:
-            child = subprocess.Popen(list(command), cwd=self.project.root, env=variables)
+            child = subprocess.Popen([program, *command[1:]], cwd=self.project.root, env=variables, stdout=output)
         except FileNotFoundError as error:
             raise PreflightError(
                 f"There is no program `{command[0]}` in the workspace.",

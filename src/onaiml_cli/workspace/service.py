@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from onaiml_cli.core.clock import Clock
 from onaiml_cli.core.config import Config, load_config
@@ -42,6 +43,15 @@ def every_status(clock: Clock) -> list[WorkspaceStatus]:
     return found
 
 
+def _from(root: Path, here: Path, word: str) -> str:
+    """A path typed in `here` as seen from `root`; any other word as it is."""
+    path, mark, rest = word.partition("::")
+    target = (here / path).resolve()
+    if word.startswith("-") or not target.exists() or not target.is_relative_to(root):
+        return word
+    return f"{target.relative_to(root)}{mark}{rest}"
+
+
 # What pytest's exit statuses mean for people.
 _PYTEST = {
     2: "pytest was interrupted.",
@@ -51,9 +61,19 @@ _PYTEST = {
 }
 
 
-def run_tests(workspace: WorkspaceProvider, paths: Sequence[str], arguments: Sequence[str]) -> None:
-    """pytest in the workspace, connected to this terminal. Raises WorkFailedError when it does not pass."""
-    status = workspace.execute(["python", "-m", "pytest", *paths, *arguments])
+def run_tests(
+    workspace: WorkspaceProvider, words: Sequence[str], *, root: Path, here: Path, output: IO[str] | None = None
+) -> None:
+    """pytest in the workspace, connected to this terminal.
+
+    Args:
+        words: paths and pytest's own options. Paths are meant from `here`, where the person is; pytest runs in `root`.
+        output: where its stdout goes instead.
+
+    Raises:
+        WorkFailedError: it did not pass.
+    """
+    status = workspace.execute(["python", "-m", "pytest", *(_from(root, here, word) for word in words)], output=output)
     if status:
         raise WorkFailedError(
             _PYTEST.get(status, "Tests failed." if status == 1 else f"pytest ended with status {status}."),
