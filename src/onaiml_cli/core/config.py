@@ -227,30 +227,38 @@ def load_config(
     if namespace:
         put("namespace", namespace, "garden.env")
 
-    chosen = given.get("profile") or variables.get(variable("profile"))
-    if not chosen:
-        chosen = next((table["profile"] for _, table in reversed(layers) if "profile" in table), "local")
+    named: list[tuple[object, str]] = [(given.get("profile"), "option")]
+    named.append((variables.get(variable("profile")) or None, variable("profile")))
+    named += [(table.get("profile"), origin) for origin, table in reversed(layers)]
+    raw, origin = next(((raw, origin) for raw, origin in named if raw is not None), ("local", "default"))
+    put("profile", raw, origin)
+    chosen = str(settings["profile"].value)
     known = {"local"} | {name for origin, table in layers for name in _profiles(table, origin)}
     if chosen not in known:
         raise ConfigError(
-            f"There is no profile `{chosen}`.{nearest(str(chosen), known)}",
+            f"There is no profile `{chosen}`.{nearest(chosen, known)}",
             hint=f"Known here: {', '.join(sorted(known))}. Add one as [tool.onaiml.profiles.{chosen}].",
         )
 
     for origin, table in layers:
-        for key, raw in _flatten({k: v for k, v in table.items() if k != "profiles"}, origin):
+        for key, raw in _flatten({k: v for k, v in table.items() if k not in ("profile", "profiles")}, origin):
             put(key, raw, origin)
         for name, profile in _profiles(table, origin).items():
             for key, raw in _flatten(profile, f"{origin} (profile {name})"):
+                if key == "profile":
+                    raise ConfigError(
+                        f"`profile` in {origin} (profile {name}): a profile cannot choose a profile.",
+                        hint="Write `profile` above, outside of `profiles`.",
+                    )
                 if name == chosen:
                     put(key, raw, f"{origin} (profile {name})")
 
     for key in KEYS:
-        if variables.get(variable(key)):
+        if key != "profile" and variables.get(variable(key)):
             put(key, variables[variable(key)], variable(key))
     for key, raw in given.items():
-        put(key, raw, "option")
-    settings["profile"] = Setting("profile", str(chosen), settings["profile"].origin)
+        if key != "profile":
+            put(key, raw, "option")
 
     ours = {variable(key) for key in KEYS}
     strange = [
@@ -262,4 +270,4 @@ def load_config(
     warnings = tuple(
         f"The variable {name} is not one of onaiml's.{nearest(name, [*ours, *OTHER_VARIABLES])}" for name in strange
     )
-    return Config(profile=str(chosen), settings=settings, warnings=warnings)
+    return Config(profile=chosen, settings=settings, warnings=warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,15 @@ class Project:
     @property
     def requires_python(self) -> str:
         """The versions of Python the project says it runs on, as in `requires-python`; empty when it does not say."""
-        project = self.pyproject.get("project", {})
-        return str(project.get("requires-python", "")) if isinstance(project, dict) else ""
+        return str(table(self.pyproject, "project").get("requires-python", ""))
+
+
+def table(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The table at `names` of a parsed TOML file; empty when there is none or something else has that name."""
+    found: Any = document
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def find_root(start: Path) -> Path | None:
@@ -65,6 +73,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(
             f"{path.name} is not valid TOML: {error}.", hint=f"Mend {path} at that line.", code="E_TOML"
+        ) from error
+    except RecursionError as error:
+        raise ProjectError(
+            f"{path.name} is nested too deeply to be read.", hint=f"Look for runs of `[` in {path}.", code="E_TOML"
         ) from error
     except UnicodeDecodeError as error:
         raise ProjectError(
@@ -86,8 +98,7 @@ def load_project(start: Path) -> Project:
         )
     path = root / "pyproject.toml"
     pyproject = read_toml(path) if path.is_file() else {}
-    tables = [pyproject.get("project"), pyproject.get("tool", {}).get("poetry")]
-    named = [table for table in tables if isinstance(table, dict)]
-    name = next((str(table["name"]) for table in named if table.get("name")), root.name)
-    version = next((str(table["version"]) for table in named if table.get("version")), "0")
+    named = [table(pyproject, "project"), table(pyproject, "tool", "poetry")]
+    name = next((str(each["name"]) for each in named if each.get("name")), root.name)
+    version = next((str(each["version"]) for each in named if each.get("version")), "0")
     return Project(root=root, name=name, version=version, pyproject=pyproject)

@@ -42,8 +42,10 @@ def test_wait_until_with_no_time_asks_once(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (7500, "2h 5m")]
-    + [(86400, "1d"), (86400 * 3 + 4 * 3600, "3d 4h"), (86400 + 60, "1d")],
+    [
+        *((-3, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (7500, "2h 5m")),
+        *((86400, "1d"), (86400 * 3 + 4 * 3600, "3d 4h"), (86400 + 60, "1d")),
+    ],
 )
 def test_human_age(seconds: float, text: str) -> None:
     assert human_age(seconds) == text
