@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,16 @@ def python(code: str, *arguments: object, **more: Any) -> subprocess.CompletedPr
     """Run some Python in a process of its own, warnings as errors."""
     words = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120, **more)
+
+
+@contextmanager
+def full_disk(folder: Path, *, size: str) -> Iterator[Path]:
+    """A real file system of `size`; skips where this user may not mount one."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("only root, with the right to mount, can make a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

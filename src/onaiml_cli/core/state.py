@@ -41,9 +41,15 @@ def data_home() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make `path` with mode 0700. Raises LocalSystemError when it cannot be made."""
+    """Make `path` with mode 0700, and so each folder above it that is missing.
+
+    Raises LocalSystemError when it cannot be made.
+    """
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in [*reversed(path.parents), path]:
+            # `parents=True` would give the folders between the usual mode.
+            if not folder.is_dir():
+                folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise from_os_error(error) from error
     return path
@@ -64,12 +70,15 @@ def write_atomic(path: Path, text: str, *, mode: int = 0o600) -> None:
             os.fsync(file.fileno())
         os.chmod(name, mode)
         os.replace(name, path)
+        name = ""
     except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise from_os_error(error) from error
+    finally:
+        # Whatever went wrong, Ctrl-C too: no part is left beside the whole.
         if name:
             with contextlib.suppress(OSError):
                 os.unlink(name)
-        error.filename = str(path)
-        raise from_os_error(error) from error
 
 
 @dataclass(frozen=True)
@@ -98,17 +107,15 @@ class Store:
         path = self.path(name)
         try:
             document: Document = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(document, dict):
-                raise ValueError("not an object")  # noqa: TRY004
+            version = int(document.get("schema", 0))
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             with contextlib.suppress(OSError):
                 os.replace(path, path.with_suffix(".broken"))
             return None
         except OSError as error:
             raise from_os_error(error) from error
-        version = int(document.get("schema", 0))
         if version > self.schema:
             raise LocalSystemError(
                 f"{path} was written by a newer onaiml (schema {version}, this one knows {self.schema}).",
@@ -157,12 +164,14 @@ def lock(
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise from_os_error(error) from error
+    held = False
     try:
         deadline = time.monotonic() + timeout
         told = False
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = True
                 break
             except BlockingIOError:
                 holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another onaiml"
@@ -177,10 +186,14 @@ def lock(
                         retryable=True,
                     ) from None
                 time.sleep(0.1)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"`{purpose}` (process {os.getpid()})".encode(), 0)
-        yield
-    finally:
+        # The name is a courtesy: on a full disk a command must still be able to stop things.
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
+            os.pwrite(handle, f"`{purpose}` (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        # Who gave up waiting must not wipe out the holder's name.
+        if held:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
         os.close(handle)
