@@ -40,7 +40,7 @@ class ProcessId:
         """The identity of a running process; None when there is none of that number."""
         try:
             return cls(pid, psutil.Process(pid).create_time())
-        except psutil.Error:
+        except (psutil.Error, ValueError):
             return None
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class ProcessId:
         """What `as_dict` gave; None for anything else."""
         try:
             return cls(int(document["pid"]), float(document["started"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def find(self) -> psutil.Process | None:
@@ -61,7 +61,7 @@ class ProcessId:
             if abs(process.create_time() - self.started) > _SAME_START:
                 return None
             return None if process.status() == psutil.STATUS_ZOMBIE else process
-        except psutil.Error:
+        except (psutil.Error, ValueError):
             return None
 
     @property
@@ -103,13 +103,22 @@ def start_detached(
 
 
 def stop(identity: ProcessId, *, grace: float = 5.0) -> bool:
-    """End a process and all its descendants: politely, then by force. True when something was running."""
+    """End a process, its descendants and its session: politely, then by force. True when something was running."""
     process = identity.find()
-    if process is None:
-        return False
+    return process is not None and _end(_family(process), grace)
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """The process, its descendants, and what lost its parent but is still in the session that the process leads."""
+    family = [process]
     with contextlib.suppress(psutil.Error):
-        return _end([process, *process.children(recursive=True)], grace)
-    return False
+        family += process.children(recursive=True)
+    known = {member.pid for member in family}
+    for other in psutil.process_iter():
+        with contextlib.suppress(OSError):
+            if other.pid not in known and os.getsid(other.pid) == process.pid:
+                family.append(other)
+    return family
 
 
 def stop_marked(variable: str, value: str, *, grace: float = 5.0) -> int:
