@@ -103,7 +103,10 @@ class Console:
 
     def note(self, text: str) -> None:
         if self._status is not None:
-            self._status.update(f"{self._phase} [dim]{_escape(text)}[/dim]")
+            from rich.text import Text
+
+            # No markup: an installer's line may hold any brackets and backslashes.
+            self._status.update(Text.assemble(self._phase, " ", (text, "dim")))
 
     def progress(self, done: float, total: float, text: str = "") -> None:
         share = f"{min(done / total, 1.0):.0%}" if total > 0 else ""
@@ -114,7 +117,7 @@ class Console:
         """Time one phase and show it: live with a terminal, one line before and one after without."""
         facts: dict[str, Any] = {}
         started = self.clock.monotonic()
-        self._phase = _escape(text)
+        self._phase = text
         self._status = _live(self.err, self._phase) if self.terminal else None
         if self._status is None:
             self.line(f"· {text}")
@@ -203,12 +206,9 @@ def _live(file: TextIO, text: str) -> Status | None:
     """A spinner on a terminal; None where Rich is not installed yet (environment/build.py)."""
     try:
         from rich.console import Console as RichConsole
+        from rich.text import Text
     except ModuleNotFoundError:
         return None
-    status = RichConsole(file=file, highlight=False).status(text)
+    status = RichConsole(file=file, highlight=False).status(Text(text))
     status.start()
     return status
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
