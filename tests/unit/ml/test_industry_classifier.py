@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_bad_hyperparameters_are_named(rows: Rows, name: str, value: object) -> 
 
 def test_scikit_learn_conventions(small: dict[str, Any]) -> None:
     model = IndustryClassifier(**small)
-    params = model.get_params()
+    params: dict[str, Any] = model.get_params()
     assert params["dim"] == 16
     assert params["taxonomy"] is small["taxonomy"]
     clone = type(model)(**params)
@@ -203,8 +204,14 @@ def test_scikit_learn_conventions(small: dict[str, Any]) -> None:
 
 def test_nothing_works_before_fit() -> None:
     model = IndustryClassifier()
-    calls = [lambda: model.predict(["a"]), lambda: model.evaluate(["a"], ["b"]), lambda: model.explain("a")]
-    for call in [*calls, lambda: model.save("never")]:
+    calls: list[Callable[[], object]] = [
+        lambda: model.predict(["a"]),
+        lambda: model.predict_proba(["a"]),
+        lambda: model.evaluate(["a"], ["b"]),
+        lambda: model.explain("a"),
+        lambda: model.save("never"),
+    ]
+    for call in calls:
         with pytest.raises(NotFittedError):
             call()
 

@@ -35,8 +35,9 @@ class IndustryClassifier(Params):
 
     Hyperparameters (stored as given, checked by `fit`):
         taxonomy: the hierarchy; None infers one from the digits of the codes.
-        dim: length of a vector. bits: `2 ** bits` hash buckets. chars: lengths of character n-grams. pairs: use
-        pairs of neighbouring words. max_chars: how much of a text is read.
+        dim: length of a vector. bits: `2 ** bits` hash buckets; only those seen in training cost memory on disk, and
+        with few of them filled an n-gram that was never seen rarely passes for one that was. chars: lengths of
+        character n-grams. pairs: use pairs of neighbouring words. max_chars: how much of a text is read.
         epochs, batch_size, learning_rate (Adam, falling linearly to zero), dropout (share of n-grams left out of
         each training step), level_weight (weight of the loss at the levels above a label's own), seed.
         examples: training entries kept in the model for `explain`, chosen at random when there are more. 0 keeps
@@ -51,7 +52,7 @@ class IndustryClassifier(Params):
         *,
         taxonomy: Taxonomy | None = None,
         dim: int = 64,
-        bits: int = 17,
+        bits: int = 20,
         chars: tuple[int, int] = (3, 5),
         pairs: bool = True,
         max_chars: int = 20_000,
