@@ -43,10 +43,10 @@ def _shown(value: Value, kind: str) -> str:
 
 def settings() -> str:
     """The table of every key of the configuration."""
-    lines = ["| key | kind | default | variable | what it is |", "|---|---|---|---|---|"]
+    lines = ["| key and variable | kind | default | what it is |", "|---|---|---|---|"]
     for name, key in KEYS.items():
         choices = f" One of {', '.join(f'`{choice}`' for choice in key.choices)}." if key.choices else ""
-        cells = (f"`{name}`", key.kind, _shown(key.default, key.kind), f"`{variable(name)}`", f"{key.help}{choices}")
+        cells = (f"`{name}`<br>`{variable(name)}`", key.kind, _shown(key.default, key.kind), f"{key.help}{choices}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

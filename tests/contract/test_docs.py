@@ -296,6 +296,12 @@ def test_every_link_and_image_of_the_site_resolves(site: Path) -> None:
     assert not broken
 
 
+def test_every_block_of_the_site_is_rendered(site: Path) -> None:
+    shown = {path.parent.name: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    assert not [name for name, text in shown.items() if "```" in text]
+    assert not [name for name, text in shown.items() if re.search("<!-- [a-z ]+:", text)]
+
+
 def test_a_page_of_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     loaded = {address for path in site.rglob("*.html") for address in _read(path).loaded}
     assert not [address for address in loaded if urlsplit(address).netloc]
