@@ -89,6 +89,11 @@ def test_refused_rows_are_named_and_the_others_kept(tmp_path: Path) -> None:
     ]
 
 
+def test_classes_are_not_taken_for_codes_without_their_zero(tmp_path: Path) -> None:
+    report = import_table(_file(tmp_path, PLAIN + "1110,Growing of something\n"), tmp_path / "out")
+    assert [reject.reason for reject in report.rejects] == ["'1110' is not a five-digit UK SIC 2007 code"]
+
+
 def test_reads_the_right_sheet_of_a_workbook(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl", reason="needs openpyxl: install the notebook extra")
     book = openpyxl.Workbook()

@@ -63,6 +63,15 @@ def test_a_coarse_leaf_stands_for_itself_below(small: dict[str, Any], rows: Rows
     assert model.predict(["ferry"]).tolist() == ["T"]
 
 
+def test_titles_of_the_taxonomy_are_learned(small: dict[str, Any], rows: Rows) -> None:
+    with_titles = IndustryClassifier(**small).fit(*rows)
+    without = IndustryClassifier(**small, titles=False).fit(*rows)
+    column = with_titles.classes_.tolist().index("F2")
+    assert with_titles.predict_proba(["butchers"])[0, column] > without.predict_proba(["butchers"])[0, column]
+    assert with_titles.predict(["transport"], level="sector").tolist() == ["T"]
+    assert without.explain("transport").words[0].contribution != with_titles.explain("transport").words[0].contribution
+
+
 def test_sample_weight_decides_between_contradicting_rows(small: dict[str, Any]) -> None:
     texts, codes = ["kebab shop"] * 8, ["F1", "F2"] * 4
     for favoured, weights in (("F1", [9.0, 1.0] * 4), ("F2", [1.0, 9.0] * 4)):

@@ -57,6 +57,7 @@ class _Columns:
     code: int
     text: int
     old_code: int | None
+    zero_lost: bool
 
 
 def import_table(
@@ -136,7 +137,9 @@ def _find_columns(table: Table) -> _Columns | None:
     code = max(named or code_like, key=lambda at: (valid[at], -at))
     others = [at for at in code_like if at != code]
     old = next((at for at in others if _header_says(cells[at], "2003")), others[0] if len(others) == 1 else None)
-    return _Columns(code, max(texts, key=lambda at: (letters[at], -at)), old)
+    # A column with "01110" in it keeps its zeros, so its four-digit codes are classes, not codes without their zero.
+    zero_lost = not any(re.fullmatch(r"0\d{4}", cell) for cell in cells[code])
+    return _Columns(code, max(texts, key=lambda at: (letters[at], -at)), old, zero_lost)
 
 
 def _header_says(column: list[str], year: str) -> bool:
@@ -182,7 +185,7 @@ def _at(row: list[str], column: int) -> str:
 
 
 def _code(row: list[str], columns: _Columns) -> str | None:
-    return parse_code(_at(row, columns.code))
+    return parse_code(_at(row, columns.code), zero_lost=columns.zero_lost)
 
 
 def _has_digits(row: list[str], columns: _Columns) -> bool:

@@ -153,13 +153,14 @@ def section_of(code: str) -> str:
     return section
 
 
-def parse_code(value: str) -> str | None:
+def parse_code(value: str, *, zero_lost: bool = True) -> str | None:
     """Return a five-digit code, or None when `value` is not one.
 
-    Accepts "01110", "01.11/0", "01110.0" (a number cell), and "1110", a code whose leading zero a spreadsheet lost.
+    Accepts "01110", "01.11/0", "01110.0" (a number cell) and, with `zero_lost`, "1110": a code whose leading zero a
+    spreadsheet dropped. Turn that off where zeros are kept, for there "1110" is the class 11.10.
     """
     text = value.strip().removesuffix(".0")
-    if re.fullmatch(r"[1-9]\d{3}", text):
+    if zero_lost and re.fullmatch(r"[1-9]\d{3}", text):
         text = f"0{text}"
     match = _CODE.fullmatch(text)
     if match is None or match.group(3) is None or match.group(1) not in SECTION_OF_DIVISION:

@@ -40,6 +40,7 @@ class IndustryClassifier(Params):
         character n-grams. pairs: use pairs of neighbouring words. max_chars: how much of a text is read.
         epochs, batch_size, learning_rate (Adam, falling linearly to zero), dropout (share of n-grams left out of
         each training step), level_weight (weight of the loss at the levels above a label's own), seed.
+        titles: train on the titles of the taxonomy as well, each as a text labelled with its own code.
         examples: training entries kept in the model for `explain`, chosen at random when there are more. 0 keeps
         no training text, for data that must not leave with the model.
 
@@ -61,6 +62,7 @@ class IndustryClassifier(Params):
         learning_rate: float = 0.02,
         dropout: float = 0.5,
         level_weight: float = 0.3,
+        titles: bool = True,
         examples: int = 20_000,
         seed: int = 13,
     ) -> None:
@@ -75,6 +77,7 @@ class IndustryClassifier(Params):
         self.learning_rate = learning_rate
         self.dropout = dropout
         self.level_weight = level_weight
+        self.titles = titles
         self.examples = examples
         self.seed = seed
 
@@ -103,7 +106,15 @@ class IndustryClassifier(Params):
             if callback is not None:
                 callback(epoch, loss)
 
-        trained = train(hasher(texts), hierarchy.nodes(codes), weights, hierarchy, config, note)
+        titled = _titled(hierarchy) if config.titles else {}
+        trained = train(
+            hasher([*texts, *titled.values()]),
+            hierarchy.nodes([*codes, *titled]),
+            np.concatenate((weights, np.ones(len(titled), np.float32))),
+            hierarchy,
+            config,
+            note,
+        )
         keep = np.arange(len(texts))
         if len(keep) > config.examples:
             keep = np.sort(np.random.default_rng(config.seed).permutation(len(keep))[: config.examples])
@@ -281,6 +292,12 @@ class IndustryClassifier(Params):
 
 def _hasher(config: ModelConfig) -> NgramHasher:
     return NgramHasher(bits=config.bits, chars=config.chars, pairs=config.pairs, max_chars=config.max_chars)
+
+
+def _titled(hierarchy: Hierarchy) -> dict[str, str]:
+    """Return the title of every code the model can answer or sum up to; codes without one are left out."""
+    titles = {code: hierarchy.taxonomy.title(code) for code in sorted(hierarchy.place)}
+    return {code: title for code, title in titles.items() if title}
 
 
 def _example(line: bytes) -> tuple[str, str]:

@@ -25,6 +25,7 @@ class ModelConfig(BaseModel):
     learning_rate: float = Field(gt=0, le=10)
     dropout: float = Field(ge=0, lt=1)
     level_weight: float = Field(ge=0)
+    titles: bool
     examples: int = Field(ge=0)
     seed: int = Field(ge=0)
 
