@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from onaiml_cli.core.errors import LockError
-from onaiml_cli.core.project import Project
+from onaiml_cli.core.project import Project, table
 from onaiml_cli.environment.base import Package
 
 _LOCK_HINT = "Type `poetry lock`, commit the result, then run the same command again."
 
-_EXTRA = re.compile(r"""extra\s*(?P<sign>==|!=)\s*["'](?P<name>[^"']+)["']""")
+_EXTRA = re.compile(
+    r"""\bextra\s*(?P<sign>==|!=)\s*["'](?P<name>[^"']+)["']"""
+    r"""|["'](?P<left>[^"']+)["']\s*(?P<turned>==|!=)\s*extra\b"""
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,23 @@ class Lock:
             for group in package.groups & wanted_groups:
                 text = package.markers.get(group, "")
                 if text not in answers:
-                    answers[text] = not text or _holds(text, markers, wanted_extras)
+                    answers[text] = not text or _asked(package, text, markers, wanted_extras)
                 if answers[text]:
                     chosen.append(package)
                     break
         return tuple(sorted(chosen, key=lambda package: package.name))
+
+
+def _asked(package: LockedPackage, text: str, variables: Mapping[str, str], extras: frozenset[str]) -> bool:
+    """`_holds`, with the package named when its marker is none."""
+    try:
+        return _holds(text, variables, extras)
+    except (ValueError, TypeError) as error:
+        raise LockError(
+            f"poetry.lock is broken: the marker of {package.name}, {text!r}, cannot be read.",
+            hint=_LOCK_HINT,
+            code="E_LOCK_BROKEN",
+        ) from error
 
 
 def _holds(text: str, variables: Mapping[str, str], extras: frozenset[str]) -> bool:
@@ -98,8 +113,9 @@ def _holds(text: str, variables: Mapping[str, str], extras: frozenset[str]) -> b
     from packaging.markers import Marker
 
     def truth(match: re.Match[str]) -> str:
-        chosen = normalise(match["name"]) in extras
-        return 'python_version >= "0"' if chosen == (match["sign"] == "==") else 'python_version < "0"'
+        chosen = normalise(match["name"] or match["left"]) in extras
+        wanted = (match["sign"] or match["turned"]) == "=="
+        return 'python_version >= "0"' if chosen == wanted else 'python_version < "0"'
 
     return Marker(_EXTRA.sub(truth, text)).evaluate(dict(variables))
 
@@ -114,12 +130,12 @@ def _content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
 
     Source: `poetry.packages.locker.Locker._get_content_hash`, Poetry 2.5.
     """
+    declared, tool = table(pyproject, "project"), table(pyproject, "tool", "poetry")
     project = {
-        key: pyproject["project"][key]
+        key: declared[key]
         for key in ("requires-python", "dependencies", "optional-dependencies")
-        if pyproject.get("project", {}).get(key) is not None
+        if declared.get(key) is not None
     }
-    tool = pyproject.get("tool", {}).get("poetry", {})
     hashes = set()
     none: dict[str, Any] = {}
     for groups in (none, pyproject.get("dependency-groups", {})):
@@ -134,7 +150,7 @@ def _content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
         if groups:
             content["dependency-groups"] = groups
         content = {**content, "tool": {"poetry": poetry}} if content else poetry
-        hashes.add(hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest())
+        hashes.add(hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest())
     return hashes
 
 
@@ -183,7 +199,9 @@ def parse(content: bytes) -> Lock:
             )
         packages = tuple(_entry(entry) for entry in document.get("package", ()))
         extras = frozenset(normalise(name) for name in document.get("extras", {}))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except RecursionError as error:
+        raise LockError("poetry.lock is broken: nested too deeply.", hint=_LOCK_HINT, code="E_LOCK_BROKEN") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LockError(f"poetry.lock is broken: {error}.", hint=_LOCK_HINT, code="E_LOCK_BROKEN") from error
     groups = frozenset(group for package in packages for group in package.groups)
     return Lock(packages, extras, groups, str(metadata.get("python-versions", "")))
