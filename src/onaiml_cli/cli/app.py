@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from functools import partial
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from onaiml_cli import __version__
-from onaiml_cli.cli.registry import COMMANDS, panels
+from onaiml_cli.cli.registry import COMMANDS, EPILOG, HELP, panels
 from onaiml_cli.core.errors import OnaimlError, from_os_error
 
-HELP = "One command line that takes a model from a notebook to a cluster, in one locked environment."
-EPILOG = "Every command takes --json, --profile, --debug; those that change something --dry-run and --yes."
+
+def _spare_pydantic(command: Any, context: Any = None) -> None:
+    """Let options that were not given pass as they are.
+
+    Typer validates every parameter through pydantic, the absent ones and its own `--help` too. Importing pydantic costs
+    more than everything else that a command does before its work, so it is left for values that are there.
+    """
+    for parameter in command.get_params(context or typer.Context(command, **command.context_settings)):
+        if parameter.nargs == 1 and not parameter.multiple and not parameter.required:
+            parameter.process_value = partial(_process, parameter, parameter.process_value)
+
+
+def _process(parameter: Any, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    if value is not None:
+        return process(context, value)
+    return parameter.callback(context, parameter, None) if parameter.callback is not None else None
 
 
 class _Lazy(MutableMapping[str, Any]):
@@ -34,8 +48,12 @@ class _Lazy(MutableMapping[str, Any]):
             return TyperCommand(name, help=entry.help)
         if name not in self._loaded:
             module, _, attribute = entry.target.partition(":")
-            loaded = get_command(getattr(importlib.import_module(f"onaiml_cli.cli.{module}"), attribute))
+            application = getattr(importlib.import_module(f"onaiml_cli.cli.{module}"), attribute)
+            # Typer would turn a group of one command into that command; `config show` has to stay `config show`.
+            loaded = (get_group if application.info.no_args_is_help else get_command)(application)
             loaded.name = name
+            for command in (loaded, *getattr(loaded, "commands", {}).values()):
+                _spare_pydantic(command)
             self._loaded[name] = loaded
         return self._loaded[name]
 
@@ -59,6 +77,11 @@ class RootGroup(TyperGroup):
         super().__init__(**{**attributes, "commands": None})
         self._lazy = _Lazy()
         self.commands = self._lazy
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Not earlier: Typer adds the options about completion to the finished group.
+        _spare_pydantic(self, ctx)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -105,6 +128,8 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments or bool(os.environ.get("ONAIML_DEBUG"))
     unknown = next((word for word in arguments[:1] if not word.startswith("-") and word not in COMMANDS), None)
     if unknown is not None and "_ONAIML_COMPLETE" not in os.environ:
+        import difflib
+
         close = difflib.get_close_matches(unknown, COMMANDS, n=1, cutoff=0.5)
         near = f"Did you mean `onaiml {close[0]}`? " if close else ""
         _complain(f"There is no command `{unknown}`.", f"{near}`onaiml --help` lists them all.")
@@ -116,10 +141,11 @@ def run(arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "onaiml"
         message = error.format_message()
-        if message:
+        if message.startswith("Usage: "):
+            # A group without a command: Typer puts the page of its help into the error.
+            typer.echo(message)
+        else:
             _complain(message if message.endswith((".", "?", "!")) else f"{message}.", f"`{path} --help` shows how.")
-        elif context is not None:
-            typer.echo(context.get_help())
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _complain("Stopped.")

@@ -1,13 +1,17 @@
-"""Every command, its module and its one line of help, as a table: `--help` and completion import nothing else."""
+"""Every command, its module and its one line of help, as a table: `--help` and completion import nothing else.
+
+The page of `--help` is laid out here as well, so that it costs no more than the interpreter does. Typer prints the same
+page, a test holds the two together, and a terminal too narrow for this layout gets Typer's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import os
+import sys
 
 
-class Entry(NamedTuple):
-    """A command or a group.
+class Entry:
+    """A command or a group; a plain class, because `typing` would be most of the cost of the page.
 
     Attributes:
         target: `module:attribute` below onaiml_cli.cli; the attribute is a Typer application.
@@ -15,9 +19,12 @@ class Entry(NamedTuple):
         panel: the heading under which it is listed.
     """
 
-    target: str
-    help: str
-    panel: str
+    __slots__ = ("help", "panel", "target")
+
+    def __init__(self, target: str, help: str, panel: str) -> None:
+        self.target = target
+        self.help = help
+        self.panel = panel
 
 
 WORK = "Work"
@@ -33,10 +40,67 @@ COMMANDS: dict[str, Entry] = {
     "config": Entry("config:app", "Show every setting and where it comes from.", SETUP),
 }
 
+HELP = "One command line that takes a model from a notebook to a cluster, in one locked environment."
+EPILOG = "Every command takes --json, --profile, --debug; those that change something --dry-run and --yes."
 
-def panels() -> Iterable[tuple[str, list[tuple[str, str]]]]:
+# The root's options; the two about completion are Typer's, in its words.
+OPTIONS = [
+    ("-V, --version", "Print the version and exit."),
+    ("--install-completion", "Install completion for the current shell."),
+    ("--show-completion", "Show completion for the current shell, to copy it or customize the installation."),
+    ("-h, --help", "Show this message and exit."),
+]
+
+_WIDTH = 78  # what Typer uses of 80 columns and of any more
+
+
+def panels() -> list[tuple[str, list[tuple[str, str]]]]:
     """Headings with their commands, in the order of the table."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name, entry in COMMANDS.items():
         found.setdefault(entry.panel, []).append((name, entry.help))
-    return found.items()
+    return list(found.items())
+
+
+def page() -> str | None:
+    """The page of `onaiml --help`; None in a terminal of less than 80 columns."""
+    if _columns() < 80:
+        return None
+    blocks = [["Usage: onaiml [OPTIONS] COMMAND [ARGS]..."], [f"  {line}" for line in _wrap(HELP, _WIDTH - 2)]]
+    blocks += [_section(heading, rows) for heading, rows in [("Options", OPTIONS), *panels()]]
+    blocks.append([f"  {line}" for line in _wrap(EPILOG, _WIDTH - 2)])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _section(heading: str, rows: list[tuple[str, str]]) -> list[str]:
+    first = max(len(term) for term, _ in rows) + 2
+    lines = [f"{heading}:"]
+    for term, text in rows:
+        start, *more = _wrap(text, _WIDTH - first - 2)
+        lines.append(f"  {term:<{first}}{start}")
+        lines += [" " * (first + 2) + line for line in more]
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
+def _columns() -> int:
+    """As shutil.get_terminal_size finds them, without importing shutil."""
+    try:
+        told = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        told = 0
+    if told > 0:
+        return told
+    try:
+        return (os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0) or 80
+    except (OSError, ValueError):
+        return 80
