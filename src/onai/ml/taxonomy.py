@@ -35,13 +35,12 @@ class Taxonomy:
             self._titles[code] = title or self._titles.get(code, "")
         if not self._parents:
             raise DataError("a taxonomy needs at least one code")
-        self._children: dict[str | None, tuple[str, ...]] = {}
         by_parent: dict[str | None, list[str]] = {}
         for code, parent in self._parents.items():
             if parent is not None and parent not in self._parents:
                 raise DataError(f"the parent {parent!r} of {code!r} is not in the table", "Add a row for the parent.")
             by_parent.setdefault(parent, []).append(code)
-        self._children = {parent: tuple(sorted(codes)) for parent, codes in by_parent.items()}
+        self._children = {parent: tuple(sorted(siblings)) for parent, siblings in by_parent.items()}
         self._depths = self._walk()
         deepest = max(self._depths.values()) + 1
         if levels and len(levels) < deepest:

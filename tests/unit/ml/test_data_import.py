@@ -49,6 +49,7 @@ def test_writes_a_normalised_table_and_its_source(tmp_path: Path) -> None:
     "text",
     [
         "Alphabetical index\n© Crown copyright\n\nActivity;UK SIC 2007\nBarley growing;01.11/0\nAbattoir;10.11/0\n",
+        "code;activity;note\n01110;Barley growing;wheat, rye, oats\n10110;Abattoir;beef, pork, lamb, veal\n",
         "x\ty\nBarley growing\t1110\nAbattoir\t10110\n",
         "01110,Barley growing\n10110,Abattoir\n",
         "Section,Code,Description\nA,1110.0,Barley  growing \nC,10110.0,Abattoir\n",

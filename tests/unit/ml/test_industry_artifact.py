@@ -56,6 +56,14 @@ def test_saving_twice_gives_the_same_bytes_and_id(model: IndustryClassifier, tmp
     assert loaded.save(tmp_path / "c") == first
 
 
+def test_training_again_drops_the_id(small: dict[str, Any], rows: Rows, tmp_path: Path) -> None:
+    model = IndustryClassifier(**small).fit(*rows)
+    first = model.save(tmp_path / "m")
+    model.set_params(seed=3).fit(*rows)
+    assert not hasattr(model, "model_id_")
+    assert model.save(tmp_path / "m") != first
+
+
 def test_metrics_travel_with_the_model(model: IndustryClassifier, tmp_path: Path, rows: Rows) -> None:
     model.save(tmp_path / "m", metrics=model.evaluate(*rows))
     saved = json.loads((tmp_path / "m" / "metrics.json").read_text())

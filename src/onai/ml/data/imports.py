@@ -133,18 +133,21 @@ def _find_columns(table: Table) -> _Columns | None:
     if not code_like or not texts:
         return None
     # Codes of SIC 2003 pass for 2007 ones mostly but not always; a header that names its year settles it.
-    named = [at for at in code_like if _header_says(cells[at], "2007")]
+    headers = _headers(cells, max(code_like, key=lambda at: (valid[at], -at)))
+    named = [at for at in code_like if "2007" in headers[at]]
     code = max(named or code_like, key=lambda at: (valid[at], -at))
     others = [at for at in code_like if at != code]
-    old = next((at for at in others if _header_says(cells[at], "2003")), others[0] if len(others) == 1 else None)
+    old = next((at for at in others if "2003" in headers[at]), others[0] if len(others) == 1 else None)
+    activities = [at for at in texts if "activit" in headers[at] or "descri" in headers[at]]
     # A column with "01110" in it keeps its zeros, so its four-digit codes are classes, not codes without their zero.
     zero_lost = not any(re.fullmatch(r"0\d{4}", cell) for cell in cells[code])
-    return _Columns(code, max(texts, key=lambda at: (letters[at], -at)), old, zero_lost)
+    return _Columns(code, max(activities or texts, key=lambda at: (letters[at], -at)), old, zero_lost)
 
 
-def _header_says(column: list[str], year: str) -> bool:
-    first_code = next((at for at, cell in enumerate(column) if parse_code(cell)), 0)
-    return any(year in cell for cell in column[:first_code])
+def _headers(cells: list[list[str]], code: int) -> list[str]:
+    """Return what stands above the first code in each column, in lower case."""
+    first = next((at for at, cell in enumerate(cells[code]) if parse_code(cell)), 0)
+    return [" ".join(column[:first]).lower() for column in cells]
 
 
 def _checked_rows(table: Table, columns: _Columns) -> tuple[list[tuple[str, str, str, str]], list[Reject]]:

@@ -19,7 +19,7 @@ Table = list[list[str]]
 
 
 def read_tables(path: Path, data: bytes) -> list[Table]:
-    """Return the tables in a file: one for a csv, one a sheet for an xlsx. Cells are stripped text.
+    """Return the tables in a file: one a sheet for an xlsx, one a possible delimiter for a csv. Cells are stripped.
 
     The kind is told from the content, not from the name. Raises `DataError` for anything else.
     """
@@ -33,13 +33,27 @@ def read_tables(path: Path, data: bytes) -> list[Table]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")  # what spreadsheets on Windows write by default
-    first = text[:10_000]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        return [[[cell.strip() for cell in row] for row in rows]]
-    except csv.Error as error:
-        raise DataError(f"{path.name} is not a csv file: {error}", _SAVE_AS) from None
+    return _delimited(path, text)
+
+
+def _delimited(path: Path, text: str) -> list[Table]:
+    """Return the text read once with each delimiter it holds; the reader of the table knows which one makes sense.
+
+    Counting delimiters would guess wrong: activities are full of commas.
+    """
+    tables: list[Table] = []
+    fault = ""
+    for delimiter in ",;\t":
+        if delimiter not in text:
+            continue
+        try:
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            tables.append([[cell.strip() for cell in row] for row in rows])
+        except csv.Error as error:
+            fault = str(error)
+    if fault and not tables:
+        raise DataError(f"{path.name} is not a csv file: {fault}", _SAVE_AS)
+    return tables
 
 
 def _sheets(path: Path, data: bytes) -> list[Table]:

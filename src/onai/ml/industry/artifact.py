@@ -64,7 +64,12 @@ def _place(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(target.fileno())
         if folder.exists():
             folder.rename(stale)
-        fresh.rename(folder)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if stale.exists():  # or it would go with the scratch folder
+                stale.rename(folder)
+            raise
 
 
 def read(folder: Path, expected_id: str | None = None) -> tuple[str, dict[str, bytes]]:

@@ -262,6 +262,7 @@ class IndustryClassifier(Params):
         self._examples = examples
         self._example_vectors: FloatArray | None = None
         self._hash = _hasher(config)
+        self.__dict__.pop("model_id_", None)  # an id belongs to what was saved, not to what is trained next
 
     def _fitted(self) -> Hierarchy:
         hierarchy: Hierarchy | None = getattr(self, "_hierarchy", None)
