@@ -7,6 +7,7 @@ nothing is solved again.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def _run(
         raise from_os_error(error) from error
 
 
-# What installers print, what it means, what to do, and the code.
+# What installers print (regular expressions), what it means, what to do, and the code.
 _CAUSES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("No space left on device", "ENOSPC", "os error 28"),
@@ -174,7 +175,13 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "E_HASH",
     ),
     (
-        ("401", "403 Forbidden", "Unauthorized", "lack of valid authentication"),
+        # A bare 401 is a size, a time or a version more often than a status.
+        (
+            r"\b40[13] (Client )?Error\b",
+            r"HTTP error 40[13]\b",
+            r"\b401 Unauth|\b403 Forb",
+            "lack of valid authentication",
+        ),
         "The package index refused the login.",
         "Log in to the index again, then run the same command again.",
         "E_INDEX_AUTH",
@@ -192,7 +199,12 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         "E_INDEX_UNREACHABLE",
     ),
     (
-        ("Could not find a version that satisfies", "No matching distribution", "not found in the package registry"),
+        (
+            "Could not find a version that satisfies",
+            "No matching distribution",
+            "not found in the package registry",
+            "there is no version of",
+        ),
         "The index does not have a file that is in the lock.",
         "Look at the log for its name; `poetry lock` locks what the index has now.",
         "E_NOT_ON_INDEX",
@@ -210,7 +222,7 @@ def explain(tail: Sequence[str], log: Path) -> WorkFailedError:
     """The cause of a failed install, from the last lines that the installer printed."""
     text = "\n".join(tail)
     for words, message, hint, code in _CAUSES:
-        if any(word in text for word in words):
+        if any(re.search(word, text) for word in words):
             return WorkFailedError(
                 message, hint=f"{hint} The log: {log}.", code=code, details={"log": list(tail)[-10:]}
             )

@@ -25,8 +25,8 @@ def installed(venv: Path) -> tuple[Package, ...]:
     found = []
     for entry in folder.glob("*.dist-info"):
         name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
-        # A folder without METADATA is what an interrupted uninstall leaves.
-        if name and (entry / "METADATA").is_file():
+        # A folder without METADATA, and one that pip moved aside (`~ix-...`), is what an interrupted uninstall leaves.
+        if name and not name.startswith("~") and (entry / "METADATA").is_file():
             found.append(Package(normalise(name), version))
     return tuple(sorted(found, key=lambda package: (package.name, package.version)))
 
@@ -37,17 +37,26 @@ def compare(locked: Iterable[Package], found: Iterable[Package], *, ignore: Iter
     Args:
         ignore: names that do not count as extra: the project itself.
     """
-    there = {package.name: package for package in found}
+    there: dict[str, list[Package]] = {}
+    for package in found:
+        there.setdefault(package.name, []).append(package)
     wanted = {package.name: package for package in locked}
     passed = _SEEDS | {normalise(name) for name in ignore}
     return Difference(
         missing=tuple(package for name, package in wanted.items() if name not in there),
+        # A killed upgrade leaves two versions side by side; then the wrong one is named, whichever is imported.
         changed=tuple(
-            (package, there[name])
+            (package, other)
             for name, package in wanted.items()
-            if name in there and not _same_version(package.version, there[name].version)
+            for other in there.get(name, ())
+            if not _same_version(package.version, other.version)
         ),
-        extra=tuple(package for name, package in there.items() if name not in wanted and name not in passed),
+        extra=tuple(
+            package
+            for name, packages in there.items()
+            if name not in wanted and name not in passed
+            for package in packages
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -10,10 +11,10 @@ import sysconfig
 from pathlib import Path
 
 from onaiml_cli.core.config import Config
-from onaiml_cli.core.errors import MissingToolError, PreflightError
+from onaiml_cli.core.errors import LocalSystemError, MissingToolError, PreflightError
 from onaiml_cli.core.process import clean_environment
 from onaiml_cli.core.project import Project
-from onaiml_cli.core.state import Document, Store, state_home
+from onaiml_cli.core.state import Store, state_home
 from onaiml_cli.environment import lock as locks
 from onaiml_cli.environment.base import Interpreter, Package, Selection, own_interpreter
 from onaiml_cli.environment.fingerprint import fingerprint
@@ -46,11 +47,11 @@ def interpreter(config: Config) -> Interpreter:
             [path, "-I", "-c", _PROBE], capture_output=True, text=True, check=True, env=clean_environment(), timeout=30
         )
         facts = json.loads(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return Interpreter(path, facts["markers"]["python_full_version"], facts["markers"], facts["platform"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         raise MissingToolError(
             f"{path} is not a Python that can be run.", hint="Set environment.python to one, or leave it out."
         ) from error
-    return Interpreter(path, facts["markers"]["python_full_version"], facts["markers"], facts["platform"])
 
 
 def check_python(project: Project, python: Interpreter) -> None:
@@ -91,9 +92,9 @@ def select(project: Project, config: Config) -> Selection:
     asked = json.dumps([hashlib.sha256(content).hexdigest(), extras, groups, markers, python.platform], sort_keys=True)
     key = hashlib.sha256(asked.encode()).hexdigest()[:24]
     cache = Store(state_home() / "selections", schema=1)
-    kept = cache.read(key)
+    kept = _recall(cache, key, python)
     if kept is not None:
-        return _selection(kept, python)
+        return kept
     chosen = locks.parse(content).select(extras=extras, groups=groups, markers=python.markers)
     selection = Selection(
         fingerprint=fingerprint(chosen, python=python.minor, platform=python.platform),
@@ -102,18 +103,25 @@ def select(project: Project, config: Config) -> Selection:
         groups=tuple(groups),
         interpreter=python,
     )
-    cache.write(key, selection.as_dict())
+    # Remembering is a courtesy: on a full or read-only disk everything that only looks must still work.
+    with contextlib.suppress(LocalSystemError):
+        cache.write(key, selection.as_dict())
     return selection
 
 
-def _selection(document: Document, python: Interpreter) -> Selection:
-    return Selection(
-        fingerprint=document["fingerprint"],
-        packages=tuple(Package(name, version) for name, version in document["packages"]),
-        extras=tuple(document["extras"]),
-        groups=tuple(document["groups"]),
-        interpreter=python,
-    )
+def _recall(cache: Store, key: str, python: Interpreter) -> Selection | None:
+    """The remembered selection; None for one that is not there, spoilt, or of another version."""
+    try:
+        document = cache.read(key) or {}
+        return Selection(
+            fingerprint=document["fingerprint"],
+            packages=tuple(Package(name, version) for name, version in document["packages"]),
+            extras=tuple(document["extras"]),
+            groups=tuple(document["groups"]),
+            interpreter=python,
+        )
+    except (LocalSystemError, KeyError, TypeError, ValueError):
+        return None
 
 
 def requirements(project: Project, selection: Selection) -> str:
