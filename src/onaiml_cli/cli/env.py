@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -27,21 +28,21 @@ def _workspace(session: Session) -> WorkspaceProvider:
     return workspace_of(session.project, session.config, session.clock)
 
 
+def _waiting(session: Session) -> Callable[[str], None]:
+    return lambda holder: session.console.line(f"Waiting for {holder} ...")
+
+
 @command(app, changes=True)
 def up(session: Session, port: Port = None) -> Result:
     """Bring the workspace up, or up to date; a second time changes nothing."""
     workspace = _workspace(session)
     console = session.console
-
-    def waiting(holder: str) -> None:
-        console.line(f"Waiting for {holder} ...")
-
-    with lock(lock_file(session.project), "onaiml env up", clock=session.clock, waiting=waiting):
+    with lock(lock_file(session.project), "onaiml env up", clock=session.clock, waiting=_waiting(session)):
         plan, warnings = workspace.plan_up(port=port)
         for warning in warnings:
             console.warn(warning)
         result = session.carry_out(plan, "Go ahead?", done="The workspace is up and matches the lock.")
-    if plan.steps and session.dry_run:
+    if session.dry_run:
         return result
     status = workspace.status()
     console.good(f"JupyterLab: {workspace.address()}")
@@ -107,7 +108,9 @@ def logs(
     """What JupyterLab printed."""
     path = _workspace(session).log()
     if not path.is_file():
-        raise PreflightError("There is no log: the workspace was not started here.", hint="Type `onaiml env up`.")
+        raise PreflightError(
+            "There is no log: the workspace was not started here.", hint="Type `onaiml env up`.", code="E_NOT_UP"
+        )
     with path.open(encoding="utf-8", errors="replace") as file:
         last = file.read().splitlines()[-lines:] if lines else file.read()[:0].splitlines()
         for line in last:
@@ -142,9 +145,11 @@ def down(session: Session) -> Result:
     workspace = _workspace(session)
     # Typed in a terminal of this JupyterLab, the command must outlive that terminal.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with lock(lock_file(session.project), "onaiml env down", clock=session.clock):
+    with lock(lock_file(session.project), "onaiml env down", clock=session.clock, waiting=_waiting(session)):
         plan = workspace.plan_down()
         result = session.carry_out(plan, "Go ahead?", done="Nothing of this workspace runs.")
+    if result["changed"]:
+        session.console.good("Nothing of this workspace runs any more; `onaiml env up` brings it back.")
     return {**result, "workspace": workspace.status().as_dict()}
 
 

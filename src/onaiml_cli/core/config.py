@@ -35,7 +35,7 @@ class Key:
 KEYS: Mapping[str, Key] = {
     "profile": Key("text", "local", "Which profile is used when none is named."),
     "namespace": Key("text", "", "Namespace of the personal platform (garden.env's `ns` is read too)."),
-    "protected": Key("list", ("pyspark",), "Packages that `deps add` and `deps update` leave alone."),
+    "protected": Key("list", ("pyspark",), "Packages that onaiml never updates by itself."),
     "environment.extras": Key("list", (), "Extras of the project that the workspace's environment holds."),
     "environment.groups": Key("list", (), "Dependency groups that it holds besides `main`."),
     "environment.installer": Key(

@@ -17,16 +17,17 @@ from onaiml_cli.spark.local import LocalSpark
 
 # Seconds between two looks.
 _LOOK = 5.0
+# A kernel at work touches its lease every 20 seconds; no limit below this can tell work from rest.
+_LEAST = 60.0
 
 
 def keep(spark: LocalSpark, *, clock: Clock, idle_after: float) -> str:
     """Watch until the server has ended or must end; why it ended.
 
     Args:
-        idle_after: seconds without activity of any living holder after which the server ends. A server that never
-            had a holder, or whose holders have all ended, ends after a tenth of that, at least one look.
+        idle_after: seconds without activity of any living holder after which the server ends; at least a minute
+            counts. Without a living holder it ends after a minute, or after `idle_after` when that is less.
     """
-    empty_after = max(idle_after / 10, _LOOK)
     last_used = clock.now().timestamp()
     while True:
         clock.sleep(_LOOK)
@@ -36,7 +37,7 @@ def keep(spark: LocalSpark, *, clock: Clock, idle_after: float) -> str:
         active = lease.last_active(spark.leases)
         if active is not None:
             last_used = max(last_used, active)
-        if now - last_used < (idle_after if active is not None else min(empty_after, idle_after)):
+        if now - last_used < (max(idle_after, _LEAST) if active is not None else min(idle_after, _LEAST)):
             continue
         # A kernel may be asking for the server in this moment; it holds this lock while it does.
         with lock(spark.home / "lock", "onaiml spark keeper", clock=clock):

@@ -23,7 +23,7 @@ from onaiml_cli.core.plan import Reporter
 from onaiml_cli.core.process import ProcessId, clean_environment, start_detached, stop
 from onaiml_cli.core.project import Project
 from onaiml_cli.core.state import Store, data_home, lock, private_folder, state_home, write_atomic
-from onaiml_cli.environment.service import virtualenv
+from onaiml_cli.environment.service import guard, virtualenv
 from onaiml_cli.spark import java, lease
 from onaiml_cli.spark.base import SparkEndpoint, SparkStatus
 
@@ -110,8 +110,7 @@ class LocalSpark:
         environment = virtualenv(self.project, self.config)
         # Spark outlives the JupyterLab whose kernel asked for it: it must not be taken for a part of it.
         os.environ.pop("ONAIML_JUPYTER_OF", None)
-        if environment.difference() is None:
-            raise PreflightError("The environment is not built yet.", hint="Type `onaiml env up`.", code="E_NOT_UP")
+        guard(environment)
         home = next(environment.path.glob("lib/python3.*/site-packages/pyspark"), None)
         if home is None:
             raise PreflightError(
@@ -188,6 +187,7 @@ class LocalSpark:
         """The server's settings, in a file of mode 0600: a command line can be read by every user of the machine."""
         token = secrets.token_hex(24)
         write_atomic(self.token_file, token)
+        tables = private_folder(data_home() / "tables" / self.project.identity)
         cores = self.config.number("spark.cores") or os.cpu_count() or 1
         settings = {
             "spark.master": f"local[{cores}]",
@@ -201,7 +201,10 @@ class LocalSpark:
             "spark.connect.grpc.binding.port": "0",
             "spark.connect.authenticate.token": token,
             "spark.local.dir": str(self.home / "work"),
-            "spark.sql.warehouse.dir": str(data_home() / "warehouse" / self.project.identity),
+            # What `saveAsTable` wrote outlives the server: its catalogue lies beside it.
+            "spark.sql.catalogImplementation": "hive",
+            "spark.sql.warehouse.dir": str(tables / "warehouse"),
+            "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={tables}/catalog;create=true",
             # One machine: 200 shuffle partitions would be 200 tasks for every small join.
             "spark.sql.shuffle.partitions": str(max(2, 2 * cores)),
             "spark.sql.execution.arrow.pyspark.enabled": "true",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onaiml_cli.core.clock import Clock, wait_until
-from onaiml_cli.core.errors import LocalSystemError, WorkFailedError
+from onaiml_cli.core.errors import LocalSystemError, UsageError, WorkFailedError
 from onaiml_cli.core.process import ProcessId, clean_environment, start_detached, stop
 from onaiml_cli.core.state import private_folder, write_atomic
 
@@ -54,9 +54,7 @@ def choose_port(preferred: int, *, exact: bool) -> int:
         if 1 <= port <= 65535 and port_is_free(port):
             return port
     if not 1 <= preferred <= 65535:
-        raise LocalSystemError(
-            f"{preferred} is not a port.", hint="Ports go from 1 to 65535; 8888 is usual.", code="E_PORT"
-        )
+        raise UsageError(f"{preferred} is not a port.", hint="Ports go from 1 to 65535; 8888 is usual.", code="E_PORT")
     raise LocalSystemError(
         f"Port {preferred} is taken by another program" + ("." if exact else f", and so are the {_PORTS} after it."),
         hint="Leave --port out to take the next free one, or name another.",
@@ -98,7 +96,7 @@ def start(*, python: Path, root: Path, home: Path, port: int, token_file: Path, 
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
         PATH=path,
         VIRTUAL_ENV=str(python.parent.parent),
-        **{MARK: home.name},
+        **{MARK: str(home)},
     )
     return Server(start_detached(command, log=log, cwd=root, env=variables), port)
 
@@ -139,9 +137,9 @@ def wait_ready(server: Server, token_file: Path, *, log: Path, clock: Clock, tim
             code="E_PORT_BUSY",
             retryable=True,
         )
-    what = "did not answer" if answer is None else "ended"
+    what = f"did not answer within {timeout:.0f} s" if answer is None else "ended while it started"
     raise WorkFailedError(
-        f"JupyterLab {what} within {timeout:.0f} s: {last or 'it printed nothing'}",
+        f"JupyterLab {what}: {last or 'it printed nothing'}",
         hint=f"See {log}; `onaiml env up` tries again.",
         code="E_JUPYTER",
     )

@@ -119,7 +119,8 @@ class LocalWorkspace:
         wanted = self._kernels()
         stale = kernels.outdated(self.home / "jupyter", wanted)
         if stale:
-            text = f"Write the kernel specs {' and '.join(repr(name) for name in self._titles(stale, wanted))}"
+            titles = " and ".join(f"'{kernels.title(wanted[name])}'" for name in stale)
+            text = f"Write the kernel spec{'s' if len(stale) > 1 else ''} {titles}"
             steps.append(Step("kernels", text, lambda _: kernels.write(self.home / "jupyter", wanted)))
         steps += self._server_steps(port)
         names = {"project": f"{self.project.name} in {self.project.root}", "environment": str(environment.path)}
@@ -142,10 +143,6 @@ class LocalWorkspace:
         spark = any(package.name == "pyspark" for package in self.environment.selection.packages)
         startup = template("kernels/pyspark_startup.py")
         return kernels.specs(self.environment.python, root=self.project.root, startup=startup, spark=spark)
-
-    @staticmethod
-    def _titles(names: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
-        return [kernels.title(wanted[name]) for name in names]
 
     def _java_steps(self, warnings: list[str]) -> list[Step]:
         needed = any(package.name == "pyspark" for package in self.environment.selection.packages)
@@ -229,7 +226,7 @@ class LocalWorkspace:
         process = self._process(self._document())
         if process is not None:
             stop(process, grace=10)
-        stop_marked(jupyter.MARK, self.project.identity)
+        stop_marked(jupyter.MARK, str(self.home))
         workspaces().delete(self.project.identity)
         self.token_file.unlink(missing_ok=True)
 
@@ -252,7 +249,7 @@ class LocalWorkspace:
         except FileNotFoundError as error:
             raise PreflightError(
                 f"There is no program `{command[0]}` in the workspace.",
-                hint="`onaiml env shell` opens a shell there; `onaiml deps` adds packages.",
+                hint="`onaiml env shell` opens a shell there; a package comes by `poetry add`, then `onaiml env up`.",
                 code="E_NO_PROGRAM",
             ) from error
         except OSError as error:
