@@ -3,7 +3,7 @@
 Containers need an engine; a chroot alone leaves mounts and daemons behind when a test dies. Here one process, the
 machine's init, holds a mount and a PID namespace and reads its standard input. The kernel ends every process and
 every mount of the machine as soon as init ends, and init ends when this test's end of the pipe closes: also when
-pytest is killed.
+pytest is killed. Its disk is a tmpfs (some 4 GB when the suite has run) and is gone with it, at once.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-# Runs as root in the new namespaces: $1 the file system, $2 a data folder to lend read-only, or nothing.
+# Runs as root in the new namespaces: $1 an empty folder, $2 the file system's archive, $3 a data folder to lend
+# read-only, or nothing, $4 the program of init.
 _BOOT = r"""
 set -eu
-root=$1 data=$2
+root=$1 data=$3
+mount -t tmpfs -o mode=755 tmpfs "$root"
+tar -xpf "$2" --numeric-owner -C "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root/dev"
@@ -38,7 +41,7 @@ if [ -n "$data" ]; then
   mount -o remount,bind,ro "$root/srv/data"
 fi
 hostname fresh
-exec chroot "$root" python3 -c "$3"
+exec chroot "$root" python3 -c "$4"
 """
 
 # Orphans are reaped by the kernel when their parent ignores SIGCHLD, as a real init would reap them.
@@ -63,14 +66,14 @@ class Ran:
 
 
 class FreshMachine:
-    """A machine unpacked from ``rootfs`` into ``folder``; a context manager, and nothing of it outlives the block.
+    """A machine made of ``rootfs``; a context manager. Only the logs in ``folder`` outlive the block.
 
     ``data`` is a folder lent read-only as /srv/data. ``environ`` is the host's: only what the host needs to reach
     its package registries (a CA bundle, a proxy) is passed on.
     """
 
     def __init__(self, rootfs: Path, folder: Path, data: Path | None, environ: Mapping[str, str]) -> None:
-        self.root = folder / "root"
+        self._mount_point = folder / "root"
         self._logs = folder / "logs"
         self._rootfs = rootfs
         self._data = data
@@ -80,13 +83,11 @@ class FreshMachine:
         self._init_pid = 0
 
     def __enter__(self) -> Self:
-        self.root.mkdir(parents=True)
+        self._mount_point.mkdir(parents=True)
         self._logs.mkdir()
         try:
-            unpack = ["tar", "-xpf", str(self._rootfs), "--numeric-owner", "-C", str(self.root)]
-            subprocess.run(unpack, check=True, timeout=300)
-            self._write_settings()
             self._boot()
+            self._write_settings()
         except BaseException:
             self.close()
             raise
@@ -96,15 +97,20 @@ class FreshMachine:
         self.close()
 
     def close(self) -> None:
-        """End every process of the machine, then remove its file system (about 2 GB); the logs stay."""
-        if self._holder is not None:
-            try:
-                self._holder.communicate(timeout=30)  # init reads the end of its input, and takes all with it
-            except subprocess.TimeoutExpired:
-                self._holder.kill()  # and init with it (--kill-child)
-                self._holder.communicate()
-            self._holder = None
-        shutil.rmtree(self.root)
+        """End every process of the machine; its disk goes with them."""
+        if self._holder is None:
+            return
+        try:
+            self._holder.communicate(timeout=60)  # init reads the end of its input, and takes all with it
+        except subprocess.TimeoutExpired:
+            self._holder.kill()  # and init with it (--kill-child)
+            self._holder.communicate()
+        self._holder = None
+
+    @property
+    def root(self) -> Path:
+        """The machine's root folder as this process, outside of it, reaches it."""
+        return Path(f"/proc/{self._init_pid}/root")
 
     def run(self, command: str, *, user: str = "root", timeout: float) -> Ran:
         """Run ``command`` in a new login of ``user`` and wait for it, not for daemons that it leaves running.
@@ -171,7 +177,7 @@ class FreshMachine:
         unshare = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
         data = str(self._data) if self._data else ""
         self._holder = subprocess.Popen(
-            [*unshare, "sh", "-c", _BOOT, "boot", str(self.root), data, _INIT],
+            [*unshare, "sh", "-c", _BOOT, "boot", str(self._mount_point), str(self._rootfs), data, _INIT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
