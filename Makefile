@@ -1,6 +1,8 @@
 # Everything runs in the environment of poetry.lock, which scripts/bootstrap.py builds outside of this folder.
 PYTHON ?= python3
 RUN := $(PYTHON) scripts/bootstrap.py
+# For what must work when nothing can be built.
+AS_IS := $(RUN) --as-is
 PYTEST_ARG ?=
 
 .DEFAULT_GOAL := help
@@ -11,12 +13,13 @@ help:  ## List the targets
 
 up:  ## Build the locked environment and bring JupyterLab up
 	@$(RUN) onaiml env up --yes
+	@echo "  \`make shell\` opens a shell in which \`onaiml\` is a command; \`make down\` ends everything."
 
 down:  ## End everything that `make up` started
-	@$(RUN) onaiml env down --yes
+	@$(AS_IS) onaiml env down --yes
 
 status:  ## How the workspace is
-	@$(RUN) onaiml env status
+	@$(AS_IS) onaiml env status
 
 shell:  ## A shell in the workspace
 	@$(RUN) onaiml shell

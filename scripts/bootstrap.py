@@ -1,4 +1,4 @@
-"""From a bare Python to a program in the locked environment: `python3 scripts/bootstrap.py PROGRAM [ARGS]`.
+"""From a bare Python to a program in the locked environment: `python3 scripts/bootstrap.py [--as-is] PROGRAM [ARGS]`.
 
 The environment is built by onaiml itself, and onaiml needs three packages for that. This file fetches those three,
 with the hashes of poetry.lock, into a small virtualenv of their own, and hands over. Standard library only.
@@ -90,8 +90,10 @@ def main() -> None:
         fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.", "Try `make PYTHON=python3.11 up`.")
     python = small_virtualenv()
     variables = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    # With --as-is an environment of an older lock will do: `make down` must work when nothing can be built.
+    as_is = sys.argv[1:2] == ["--as-is"]
     try:
-        build = [str(python), "-m", "onaiml_cli.environment.build", str(ROOT)]
+        build = [str(python), "-m", "onaiml_cli.environment.build", str(ROOT), *(["--as-is"] if as_is else [])]
         answer = subprocess.run(build, stdout=subprocess.PIPE, text=True, env=variables)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -100,7 +102,7 @@ def main() -> None:
     folder = Path(answer.stdout.strip())
     os.environ["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", os.defpath)])
     os.environ["VIRTUAL_ENV"] = str(folder)
-    program = sys.argv[1:] or ["onaiml", "--help"]
+    program = sys.argv[2 if as_is else 1 :] or ["onaiml", "--help"]
     os.execvp(program[0], program)
 
 

@@ -18,9 +18,9 @@ from typing import IO, Annotated, Any
 import typer
 
 from onaiml_cli.core.clock import Clock, SystemClock
-from onaiml_cli.core.config import Config, load_config
+from onaiml_cli.core.config import Config, default_config, load_config
 from onaiml_cli.core.console import Console
-from onaiml_cli.core.errors import Cancelled, OnaimlError, WorkFailedError, from_os_error
+from onaiml_cli.core.errors import Cancelled, ConfigError, OnaimlError, ProjectError, WorkFailedError, from_os_error
 from onaiml_cli.core.plan import Plan
 from onaiml_cli.core.project import Project, load_project
 
@@ -50,6 +50,16 @@ class Session:
         for warning in config.warnings:
             self.console.warn(warning)
         return config
+
+    @cached_property
+    def lenient_config(self) -> Config:
+        """The settings; the defaults when they cannot be read, for what ends things."""
+        assert self.project
+        try:
+            return self.config
+        except (ConfigError, ProjectError) as error:
+            self.console.warn(f"{error.message} The defaults are used.")
+            return default_config()
 
     @property
     def child_output(self) -> IO[str] | None:

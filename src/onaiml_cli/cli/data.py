@@ -36,4 +36,9 @@ def import_(
         status = workspace.execute([*command_line, "--json"], output=answer)
         answer.seek(0)
         text = answer.read()
-    return {"import": json.loads(text) if text.strip() else None, "exit_code": status}
+    report = json.loads(text) if text.strip() else {}
+    if status:
+        fault = report.get("error") or {}
+        message = fault.get("message", f"The importer ended with status {status}.")
+        raise UsageError(message, hint=fault.get("hint", ""), code="E_DATA")
+    return {"import": report}

@@ -142,7 +142,7 @@ def shell(session: Session) -> Result:
 @command(app, changes=True)
 def down(session: Session) -> Result:
     """End the workspace: no process is left. The environment and your files stay."""
-    workspace = _workspace(session)
+    workspace = workspace_of(session.project, session.lenient_config, session.clock)
     # Typed in a terminal of this JupyterLab, the command must outlive that terminal.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with lock(lock_file(session.project), "onaiml env down", clock=session.clock, waiting=_waiting(session)):

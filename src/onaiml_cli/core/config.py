@@ -203,6 +203,11 @@ def _profiles(table: Mapping[str, Any], origin: str) -> Mapping[str, Mapping[str
     return profiles
 
 
+def default_config() -> Config:
+    """Every setting at its default."""
+    return Config("local", {key: Setting(key, spec.default, "default") for key, spec in KEYS.items()})
+
+
 def load_config(
     project: Project, *, options: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
 ) -> Config:

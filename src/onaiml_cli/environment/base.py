@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from onaiml_cli.core.plan import Step
 
+# The file inside an environment that says which one it is; written when it is whole.
+STAMP = "onaiml-environment.json"
+
 
 @dataclass(frozen=True)
 class Package:

@@ -85,8 +85,13 @@ class Pip:
             elif line.startswith("Installing collected"):
                 report.note("unpacking")
 
-        command = [*self._pip("install", venv), "--require-hashes", "--no-deps", "-r", requirements]
-        _run(command, log=log, report=report, each=progress)
+        # What an index answered, a refused login too, pip tells only to this file.
+        talk = log.with_suffix(".talk")
+        command = [*self._pip("install", venv), "--log", talk, "--require-hashes", "--no-deps", "-r", requirements]
+        try:
+            _run(command, log=log, report=report, each=progress, talk=talk)
+        finally:
+            talk.unlink(missing_ok=True)
 
     def editable(self, venv: Path, root: Path, *, isolated: bool, log: Path, report: Reporter) -> None:
         options = [] if isolated else ["--no-build-isolation"]
@@ -124,14 +129,24 @@ def choose(setting: str) -> Installer:
 
 
 def _run(
-    command: Sequence[str | Path], *, log: Path, report: Reporter, each: Callable[[str], None] | None = None
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    report: Reporter,
+    each: Callable[[str], None] | None = None,
+    talk: Path | None = None,
 ) -> None:
-    """Run one installer command, its output to `log` and line by line to the reporter. Raises WorkFailedError."""
+    """Run one installer command, its output to `log` and line by line to the reporter. Raises WorkFailedError.
+
+    Args:
+        talk: a file in which the installer wrote what it did not print; read when it failed.
+    """
     tail: deque[str] = deque(maxlen=40)
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-            process = subprocess.Popen(
+        with (
+            open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file,
+            subprocess.Popen(
                 [str(part) for part in command],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -139,7 +154,8 @@ def _run(
                 text=True,
                 errors="replace",
                 env=clean_environment(),
-            )
+            ) as process,
+        ):
             try:
                 assert process.stdout is not None
                 for raw in process.stdout:
@@ -152,12 +168,21 @@ def _run(
                         report.note(line[:100])
             except BaseException:
                 process.terminate()
-                process.wait(10)
                 raise
             if process.wait():
-                raise explain(list(tail), log)
+                answers = _answers(talk)
+                file.writelines(f"{line}\n" for line in answers)
+                raise explain([*answers, *tail], log)
     except OSError as error:
         raise from_os_error(error) from error
+
+
+def _answers(talk: Path | None) -> list[str]:
+    """What pip's own log says about pages that it could not get."""
+    if talk is None or not talk.is_file():
+        return []
+    lines = talk.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.partition(" ")[2] for line in lines if "Could not fetch URL" in line]
 
 
 # What installers print (regular expressions), what it means, what to do, and the code.

@@ -17,6 +17,15 @@ def site_packages(venv: Path) -> Path | None:
     return next(iter(sorted(venv.glob("lib/python3.*/site-packages"))), None)
 
 
+def leftovers(venv: Path) -> list[Path]:
+    """What interrupted uninstalls left beside the distributions; installers take it for installed, or complain."""
+    folder = site_packages(venv)
+    if folder is None:
+        return []
+    broken = [entry for entry in folder.glob("*.dist-info") if entry.is_dir() and not (entry / "METADATA").is_file()]
+    return [*broken, *(entry for entry in folder.glob("~*") if entry.is_dir())]
+
+
 def installed(venv: Path) -> tuple[Package, ...]:
     """Every distribution in a virtualenv, sorted; folder names carry name and version, so nothing is opened."""
     folder = site_packages(venv)

@@ -19,17 +19,17 @@ from typing import Any
 import psutil
 
 from onaiml_cli.core.config import Config
-from onaiml_cli.core.errors import PreflightError, from_os_error
+from onaiml_cli.core.errors import LocalSystemError, PreflightError, from_os_error
 from onaiml_cli.core.plan import Reporter, Step
+from onaiml_cli.core.process import ProcessId, stop
 from onaiml_cli.core.project import Project
 from onaiml_cli.core.state import data_home, lock, private_folder, state_home, write_atomic
 from onaiml_cli.environment import inventory
-from onaiml_cli.environment.base import Difference, Selection
+from onaiml_cli.environment.base import STAMP, Difference, Selection
 from onaiml_cli.environment.install import choose
 from onaiml_cli.environment.lock import normalise
 from onaiml_cli.environment.select import requirements, select
 
-STAMP = "onaiml-environment.json"
 # This many complete environments of a project are kept besides those that a process still uses.
 _KEPT = 2
 
@@ -72,11 +72,15 @@ class LocalEnvironment:
         except (OSError, ValueError):
             return False
         # The interpreter is a link that dangles when the system's Python was replaced.
-        return bool(stamp.get("fingerprint") == self.selection.fingerprint and self.python.exists())
+        known = stamp.get("fingerprint") if isinstance(stamp, dict) else None
+        return known == self.selection.fingerprint and self.python.exists()
 
     def difference(self) -> Difference | None:
         if not self.complete:
             return None
+        return self._compare()
+
+    def _compare(self) -> Difference:
         return inventory.compare(self.selection.packages, inventory.installed(self.path), ignore=[self.project.name])
 
     @property
@@ -135,6 +139,7 @@ class LocalEnvironment:
     def _build_alone(self, report: Reporter) -> Mapping[str, Any]:
         installer = choose(self.config.text("environment.installer"))
         private_folder(self.home)
+        self._end_orphans()
         _remove(self.path)
         self._start_log()
         wanted = self._write_requirements()
@@ -152,18 +157,26 @@ class LocalEnvironment:
             return self._mend_alone(report)
 
     def _mend_alone(self, report: Reporter) -> Mapping[str, Any]:
+        self._end_orphans()
         difference = self.difference() or Difference()
         installer = choose(self.config.text("environment.installer"))
         self._start_log()
         (self.path / STAMP).unlink(missing_ok=True)
+        for folder in inventory.leftovers(self.path):
+            _remove(folder)
         if difference.extra:
-            installer.uninstall(self.path, [package.name for package in difference.extra], self.log, report)
+            names = dict.fromkeys(package.name for package in difference.extra)
+            installer.uninstall(self.path, list(names), self.log, report)
         if difference.missing or difference.changed:
             wanted = self._write_requirements()
             try:
                 installer.install(self.path, wanted, len(self.selection.packages), self.log, report)
             finally:
                 wanted.unlink(missing_ok=True)
+        if self._compare():
+            # Two versions side by side, for one: no installer sorts that out.
+            self._refuse_own_floor()
+            return self._build_alone(report)
         self._stamp(installer.name)
         return {"path": str(self.path), "installer": installer.name}
 
@@ -176,6 +189,17 @@ class LocalEnvironment:
         with self._alone(report):
             installer.editable(self.path, self.project.root, isolated=isolated, log=self.log, report=report)
         return {"project": self.project.name}
+
+    def _end_orphans(self) -> None:
+        """End installers of this environment that a killed command left at work: they would write into the new one."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                words = process.cmdline()
+                filling = str(self.python) in words and "pip" in words
+                making = str(self.path) in words and "venv" in words
+                identity = ProcessId.of(process.pid) if filling or making else None
+                if identity is not None:
+                    stop(identity)
 
     def _write_requirements(self) -> Path:
         path = self.home / f"{self.selection.fingerprint[:12]}.txt"
@@ -199,31 +223,41 @@ class LocalEnvironment:
         write_atomic(self.path / STAMP, json.dumps(stamp, indent=1) + "\n")
 
     def _forget_old(self) -> None:
-        """Remove environments of earlier locks, but the newest and those that a process still runs from."""
-        try:
+        """Remove environments of earlier locks, but the newest and those that a process still runs from.
+
+        What was left half built or half removed goes first. One that cannot be removed is left for the next time.
+        """
+        with contextlib.suppress(OSError, LocalSystemError):
             others = [entry for entry in self.home.iterdir() if entry.is_dir() and entry != self.path]
-            others.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
-        except OSError:
-            return
-        used = _programs()
-        for entry in others[_KEPT - 1 :]:
-            if not any(program.startswith(f"{entry}{os.sep}") for program in used):
-                _remove(entry)
+            whole = [entry for entry in others if (entry / STAMP).is_file() and not entry.name.startswith(".")]
+            whole.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+            used = _used()
+            for entry in others:
+                if entry not in whole[: _KEPT - 1] and not any(_below(path, entry) for path in used):
+                    _remove(entry)
 
 
-def _programs() -> set[str]:
+def _used() -> set[str]:
+    """What the processes of this machine were started from: their programs, and the virtualenvs they name."""
     found = set()
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, OSError):
             found.update(process.cmdline()[:1])
+            # `python train.py` in a shell of the workspace says only `python`.
+            variables = process.environ()
+            found.update((variables.get("VIRTUAL_ENV", ""), variables.get("PATH", "").partition(os.pathsep)[0]))
     return found
+
+
+def _below(path: str, folder: Path) -> bool:
+    return path == str(folder) or path.startswith(f"{folder}{os.sep}")
 
 
 def _remove(folder: Path) -> None:
     """Remove a folder; it is renamed first, so that a part of it is never taken for the whole."""
     if not folder.exists():
         return
-    doomed = folder.with_name(f".{folder.name}.removed-{os.getpid()}")
+    doomed = folder.with_name(f".{folder.name.lstrip('.')}.removed-{os.getpid()}")
     try:
         folder.rename(doomed)
         shutil.rmtree(doomed)

@@ -16,6 +16,8 @@ from onaiml_cli.core.plan import Reporter, Step
 
 # What Spark 4.0 runs on, by its documentation.
 SUPPORTED = (17, 21)
+# Where distributions, Apple and Homebrew put it.
+PLACES = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/homebrew/opt")
 _PACKAGE = "openjdk-17-jre-headless"
 
 
@@ -33,7 +35,7 @@ def _homes() -> Iterator[Path]:
     program = shutil.which("java")
     if program:
         yield Path(os.path.realpath(program)).parent.parent
-    for folder in ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/homebrew/opt"):
+    for folder in PLACES:
         base = Path(folder)
         if base.is_dir():
             for home in sorted(base.iterdir()):
