@@ -92,13 +92,16 @@ def serving(index: Index) -> Iterator[Index]:
             else:
                 self._answer(200, content, {"Content-Type": "text/html" if kind == "simple" else "application/zip"})
 
+        do_HEAD = do_GET
+
         def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             try:
                 self.send_response(status)
                 for key, value in {**headers, "Content-Length": str(len(content))}.items():
                     self.send_header(key, value)
                 self.end_headers()
-                self.wfile.write(content)
+                if self.command != "HEAD":
+                    self.wfile.write(content)
             except OSError:
                 # The installer was killed, as some tests do.
                 self.close_connection = True
