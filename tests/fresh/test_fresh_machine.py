@@ -47,6 +47,7 @@ def test_root_on_bare_debian_gets_a_workspace_and_a_passing_suite(machine: Fresh
     print(summary)
     assert re.search(r"\b[1-9]\d* passed", summary)
     assert not re.search(r"\b(failed|errors?)\b", summary)
+    assert _workspace_answers(machine, printed, "root"), "the suite ended somebody's workspace"
 
     machine.must(f"cd {FOLDER} && make down", timeout=120)
     assert machine.processes() == []
