@@ -268,9 +268,9 @@ def test_a_python_that_is_none(project: MakeProject, index: Index, tmp_path: Pat
 def test_after_a_full_disk_the_next_run_succeeds(
     project: MakeProject, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str
 ) -> None:
-    made = project(index.add("first"), index.add("heavy", payload=os.urandom(20_000_000)))
+    made = project(index.add("first"), index.add("heavy", payload=os.urandom(30_000_000)))
     # The virtualenv and pip fit, the package does not.
-    with full_disk(tmp_path / "disk", size="22m") as disk:
+    with full_disk(tmp_path / "disk", size="28m") as disk:
         monkeypatch.setenv("XDG_DATA_HOME", str(disk))
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         _refused(_environment(made, installer), "E_DISK_FULL")
