@@ -10,9 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from onaiml_cli.core.project import Project, load_project
 from tests.small import Pin, content_hash, lock_text
+
+# A busy machine is no failure.
+settings.register_profile("onaiml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("onaiml")
 
 _KEPT = ("ONAIML_DATA_HOME", "ONAIML_TEST_", "ONAIML_REQUIRE_", "ONAIML_FRESH", "ONAIML_TESTBED")
 _FOLDERS = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
