@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from onaiml_cli.core.errors import ConfigError
-from onaiml_cli.core.project import Project, read_toml
+from onaiml_cli.core.project import Project, read_bytes, read_toml
 
 Kind = Literal["text", "number", "list", "duration", "size"]
 Value = str | int | float | tuple[str, ...]
@@ -192,7 +192,8 @@ def _garden_namespace(project: Project) -> str:
     path = project.root / "garden.env"
     if not path.is_file():
         return ""
-    found = re.search(r"^\s*(?:export\s+)?ns\s*=\s*['\"]?([^'\"\s#]+)", path.read_text(errors="replace"), re.MULTILINE)
+    text = read_bytes(path).decode(errors="replace")
+    found = re.search(r"^\s*(?:export\s+)?ns\s*=\s*['\"]?([^'\"\s#]+)", text, re.MULTILINE)
     return found[1] if found else ""
 
 

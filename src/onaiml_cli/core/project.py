@@ -66,10 +66,20 @@ def find_root(start: Path) -> Path | None:
     return None
 
 
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file of the project. Raises ProjectError when it may not be read."""
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise ProjectError(
+            f"{path} cannot be read: no permission.", hint=f"`ls -l {path}` shows who may.", code="E_PERMISSION"
+        ) from error
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse one TOML file. Raises ProjectError that names the line when it is broken or unreadable."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bytes(path).decode("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(
             f"{path.name} is not valid TOML: {error}.", hint=f"Mend {path} at that line.", code="E_TOML"
@@ -81,10 +91,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ProjectError(
             f"{path.name} is not UTF-8 text (byte {error.start}).", hint=f"Save {path} as UTF-8.", code="E_TOML"
-        ) from error
-    except PermissionError as error:
-        raise ProjectError(
-            f"{path} cannot be read: no permission.", hint=f"`ls -l {path}` shows who may.", code="E_PERMISSION"
         ) from error
 
 

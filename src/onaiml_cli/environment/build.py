@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onaiml_cli.core.config import load_config
 from onaiml_cli.core.console import Console
-from onaiml_cli.core.errors import Cancelled, OnaimlError
+from onaiml_cli.core.errors import Cancelled, OnaimlError, from_os_error
 from onaiml_cli.core.plan import Plan
 from onaiml_cli.core.project import Project, load_project
 from onaiml_cli.core.state import data_home
@@ -47,6 +47,9 @@ def main(root: Path, *, as_is: bool = False) -> int:
     except OnaimlError as error:
         console.fail(error)
         return error.exit_code
+    except OSError as error:
+        console.fail(from_os_error(error))
+        return from_os_error(error).exit_code
     sys.stdout.write(f"{environment.path}\n")
     return 0
 

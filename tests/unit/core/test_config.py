@@ -9,6 +9,7 @@ import pytest
 from onaiml_cli.core.config import KEYS, Config, load_config, parse_duration, variable
 from onaiml_cli.core.errors import ConfigError, ProjectError
 from onaiml_cli.core.project import load_project
+from tests.small import somebody_else
 
 
 def _load(
@@ -236,3 +237,15 @@ def test_durations(tmp_path: Path, value: str, seconds: float) -> None:
 def test_a_broken_onaiml_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"onaiml\.toml is not valid TOML"):
         _load(tmp_path, own="[workspace\n")
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "onaiml.toml", "garden.env"])
+def test_a_file_that_may_not_be_read_is_named(name: str) -> None:
+    with somebody_else() as folder:
+        (folder / "pyproject.toml").write_text("")
+        (folder / name).write_text("")
+        (folder / name).chmod(0)
+        with pytest.raises(ProjectError) as caught:
+            load_config(load_project(folder), environ={})
+        assert caught.value.code == "E_PERMISSION"
+        assert str(folder / name) in caught.value.message
