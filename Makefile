@@ -6,7 +6,7 @@ AS_IS := $(RUN) --as-is
 PYTEST_ARG ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status shell test lint unit docs test-fresh testbed testbed-down bench format
+.PHONY: help up run-dev bash dev-test down status shell test lint unit docs test-fresh testbed testbed-down bench format
 
 help:  ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +24,19 @@ status:  ## How the workspace is
 shell:  ## A shell in the workspace
 	@$(RUN) onaiml shell
 
+# The names of the old workflow.
+run-dev: up  ## Same as `make up`
+bash: shell  ## Same as `make shell`
+dev-test:  ## Same as `onaiml test $(PYTEST_ARG)`: the tests in the workspace
+	@$(RUN) onaiml test -- $(PYTEST_ARG)
+
 test: lint unit docs  ## Everything that must pass before a commit
 
 lint:  ## ruff, mypy --strict and the layers of the design
 	@$(RUN) sh -c 'ruff check . && ruff format --check . && mypy && lint-imports'
 
 unit:  ## The tests; PYTEST_ARG="tests/unit -k name" narrows them
-	@$(RUN) python -m pytest $(PYTEST_ARG)
+	@$(RUN) python -m pytest -n 2 --dist loadfile $(PYTEST_ARG)
 
 docs:  ## Build the documentation, strictly
 	@$(RUN) mkdocs build --strict --quiet

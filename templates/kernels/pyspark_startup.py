@@ -48,9 +48,6 @@ def _onaiml_spark():
         with open(endpoint["token_file"]) as file:
             token = file.read()
         again = state["session"] is not None
-        if again:
-            # The old client only knows a server that is gone.
-            SparkSession._instantiatedSession = None
         session = SparkSession.builder.remote(f"{endpoint['url']}/;token={token}").create()
         state.update(session=session, marker=endpoint["marker"], lease=endpoint["lease"])
         shell.user_ns["spark"] = session

@@ -155,6 +155,10 @@ def test_ide_vscode_keeps_what_a_person_has_set(tmp_path: Path, clone: Person) -
     interpreter = settings["python.defaultInterpreterPath"]
     assert subprocess.run([interpreter, "-c", "import onai.ml"], cwd=tmp_path, check=False).returncode == 0
     assert not clone.ask("env", "ide", "vscode", "--yes")["changed"]
+    # The editor, which knows the interpreter and nothing of our folders, offers both kernels.
+    script = "from jupyter_client.kernelspec import KernelSpecManager as K; print(sorted(K().find_kernel_specs()))"
+    seen = subprocess.run([interpreter, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert seen.stdout.strip() == "['pyspark', 'python3']"
 
     path.write_text('{\n  // a comment\n  "editor.fontSize": 15\n}')
     kept = clone.ask("env", "ide", "vscode", "--yes")

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from onaiml_cli import __version__
-from onaiml_cli.cli.registry import COMMANDS, EPILOG, HELP, panels
+from onaiml_cli.cli.registry import COMMANDS, EPILOG, HELP, panels, typed_before
 from onaiml_cli.core.errors import OnaimlError, from_os_error
 
 
@@ -123,9 +123,31 @@ def _complain(message: str, hint: str = "") -> None:
     sys.stderr.write(f"Error: {message}\n" + (f"  → {hint}\n" if hint else ""))
 
 
+_BEFORE = {"--json": "as_json", "--yes": "yes", "-y": "yes", "--dry-run": "dry_run", "--debug": "debug"}
+
+
+def _take_before(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The common options typed before the command, and the rest."""
+    found: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        name, mark, value = rest[0].partition("=")
+        if name in _BEFORE and not mark:
+            found[_BEFORE[name]] = True
+        elif name == "--profile" and (mark or len(rest) > 1):
+            found["profile"] = value if mark else rest.pop(1)
+        else:
+            break
+        rest.pop(0)
+    return found, rest
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code. Commands handle their own errors (cli.command)."""
-    debug = "--debug" in arguments or bool(os.environ.get("ONAIML_DEBUG"))
+    before, arguments = _take_before(arguments)
+    typed_before.clear()
+    typed_before.update(before)
+    debug = "--debug" in arguments or "debug" in before or bool(os.environ.get("ONAIML_DEBUG"))
     unknown = next((word for word in arguments[:1] if not word.startswith("-") and word not in COMMANDS), None)
     if unknown is not None and "_ONAIML_COMPLETE" not in os.environ:
         import difflib

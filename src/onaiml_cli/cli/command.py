@@ -17,6 +17,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from onaiml_cli.cli.registry import typed_before
 from onaiml_cli.core.clock import Clock, SystemClock
 from onaiml_cli.core.config import Config, default_config, load_config
 from onaiml_cli.core.console import Console
@@ -116,9 +117,12 @@ def command(
 
         @wraps(function)
         def call(**values: Any) -> int:
-            given = {key: values.pop(key) for key in common}
-            console = Console(as_json=given["as_json"], assume_yes=given.get("yes", False))
-            session = Session(console, given["profile"], given.get("dry_run", False), given["debug"])
+            given = {key: values.pop(key) or typed_before.get(key) for key in common}
+            console = Console(as_json=bool(given["as_json"]), assume_yes=bool(given.get("yes")))
+            profile = given["profile"]
+            session = Session(
+                console, str(profile) if profile else None, bool(given.get("dry_run")), bool(given["debug"])
+            )
             return execute(session, lambda: function(session, **values))
 
         parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + added

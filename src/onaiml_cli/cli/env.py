@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import webbrowser
 from collections.abc import Callable
@@ -160,10 +161,11 @@ def ide(
     """Write interpreter, test and kernel settings of the workspace for an editor."""
     if editor not in editors.EDITORS:
         raise UsageError(f"`{editor}` is not known here.", hint=f"One of: {', '.join(editors.EDITORS)}.")
-    python = _workspace(session).environment_python()
-    files = editors.settings(editor, session.project, python)
+    workspace = _workspace(session)
+    python = workspace.environment_python()
+    files = {**editors.settings(editor, session.project, python), **workspace.editor_kernels()}
     changed = {path: text for path, text in files.items() if not _says(path, text)}
-    names = ", ".join(str(path.relative_to(session.project.root)) for path in changed)
+    names = ", ".join(os.path.relpath(path, session.project.root) for path in changed)
     steps = (Step("ide", f"Write {names}", lambda _: editors.write(changed)),) if changed else ()
     plan = Plan(f"Settings of {session.project.name} for {editor}", steps, {"interpreter": str(python)})
     result = session.carry_out(plan, "Go ahead?", done=f"The settings for {editor} are up to date.")

@@ -40,6 +40,9 @@ COMMANDS: dict[str, Entry] = {
     "config": Entry("config:app", "Show every setting and where it comes from.", SETUP),
 }
 
+# Common options that were typed before the command, such as `onaiml --json env status`; `cli.app.run` fills it.
+typed_before: dict[str, object] = {}
+
 HELP = "One command line that takes a model from a notebook to a cluster, in one locked environment."
 EPILOG = "Every command takes --json, --profile, --debug; those that change something --dry-run and --yes."
 

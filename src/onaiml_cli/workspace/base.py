@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -95,4 +95,8 @@ class WorkspaceProvider(Protocol):
 
     def environment_python(self) -> Path:
         """The interpreter of its environment, as an editor needs it. Raises DriftError when it is not there."""
+        ...
+
+    def editor_kernels(self) -> Mapping[Path, str]:
+        """Kernel specs, by the path at which an editor finds them; besides that of the interpreter itself."""
         ...

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from onaiml_cli.core.clock import Clock, SystemClock
 from onaiml_cli.core.config import Config
-from onaiml_cli.core.errors import LockError, PreflightError, from_os_error
+from onaiml_cli.core.errors import LocalSystemError, LockError, PreflightError, from_os_error
 from onaiml_cli.core.plan import Plan, Reporter, Step
 from onaiml_cli.core.process import ProcessId, clean_environment, stop, stop_marked
 from onaiml_cli.core.project import Project
@@ -27,6 +27,9 @@ from onaiml_cli.spark import java
 from onaiml_cli.spark.service import local_spark
 from onaiml_cli.workspace import jupyter, kernels
 from onaiml_cli.workspace.base import WorkspaceStatus
+
+# So many times a port is chosen anew when another program is quicker to take it.
+_PORT_TRIES = 4
 
 
 def workspaces() -> Store:
@@ -173,7 +176,19 @@ class LocalWorkspace:
 
     def _start_server(self, report: Reporter, port: int, *, exact: bool) -> Mapping[str, Any]:
         self._stop_server()
-        port = jupyter.choose_port(port, exact=exact)
+        for _ in range(_PORT_TRIES - 1):
+            port = jupyter.choose_port(port, exact=exact)
+            try:
+                return self._start_at(report, port)
+            except LocalSystemError as error:
+                # Between the choice and the bind lie the seconds in which JupyterLab starts; another may be quicker.
+                if exact or error.code != "E_PORT_BUSY":
+                    raise
+                report.note(f"port {port} was just taken, trying the next")
+                port += 1
+        return self._start_at(report, jupyter.choose_port(port, exact=exact))
+
+    def _start_at(self, report: Reporter, port: int) -> Mapping[str, Any]:
         self.log().unlink(missing_ok=True)
         server = jupyter.start(
             python=self.environment.python,
@@ -235,6 +250,11 @@ class LocalWorkspace:
     def environment_python(self) -> Path:
         guard(self.environment)
         return self.environment.python
+
+    def editor_kernels(self) -> Mapping[Path, str]:
+        # Editors look beside the interpreter. `python3` there is ipykernel's own and right already.
+        folder = self.environment.path / "share" / "jupyter" / "kernels"
+        return {folder / name / "kernel.json": text for name, text in self._kernels().items() if name != "python3"}
 
     def _path(self) -> str:
         return os.pathsep.join([str(self.environment.path / "bin"), os.environ.get("PATH", os.defpath)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from onaiml_cli.cli.app import run
@@ -50,3 +53,17 @@ def test_wrong_options_end_in_one_error_and_no_traceback(
 def test_a_group_without_a_command_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["env"]) == 2
     assert "Bring the workspace up" in capsys.readouterr().out
+
+
+def test_common_options_may_stand_before_the_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.onaiml.profiles.team]\nspark.cores = 7\n")
+    monkeypatch.chdir(tmp_path)
+    for words in (["--json", "--profile", "team"], ["--profile=team", "--json"]):
+        assert run([*words, "config", "show", "spark.cores"]) == 0
+        assert json.loads(capsys.readouterr().out)["settings"]["spark.cores"]["value"] == 7
+    # Nothing of one call stays for the next.
+    assert run(["config", "show", "spark.cores", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["spark.cores"]["value"] == 0
+    assert run(["--profile"]) == 2
