@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Iterator
@@ -66,7 +67,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         Uv(_UV).create(venv, python, log, report)
         site = inventory.site_packages(venv)
         assert site is not None
-        (bundled,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+        # Debian keeps the wheel apart from the module.
+        places = [Path(ensurepip.__file__).parent / "_bundled", Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or "/")]
+        bundled = next(wheel for place in places for wheel in place.glob("pip-*.whl"))
         with zipfile.ZipFile(bundled) as archive:
             archive.extractall(site)
 
