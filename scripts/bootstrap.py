@@ -27,15 +27,14 @@ def pins() -> str:
     """The requirements of the small virtualenv, from poetry.lock."""
     import tomllib
 
-    try:
-        packages = tomllib.loads((ROOT / "poetry.lock").read_text(encoding="utf-8"))["package"]
-        chosen = [package for package in packages if package["name"] in NEEDED]
-    except (OSError, ValueError, KeyError) as error:
-        fail(f"poetry.lock cannot be read: {error}.", "Restore it with `git checkout poetry.lock`.")
     lines = []
-    for package in chosen:
-        hashes = " ".join(f"--hash={file['hash']}" for file in package["files"])
-        lines.append(f"{package['name']}=={package['version']} {hashes}\n")
+    try:
+        for package in tomllib.loads((ROOT / "poetry.lock").read_text(encoding="utf-8"))["package"]:
+            if package["name"] in NEEDED:
+                hashes = " ".join(f"--hash={file['hash']}" for file in package["files"])
+                lines.append(f"{package['name']}=={package['version']} {hashes}\n")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fail(f"poetry.lock cannot be read: {error}.", "Restore it with `git checkout poetry.lock`.")
     return "".join(lines)
 
 
@@ -60,7 +59,9 @@ def has_venv() -> bool:
 def small_virtualenv() -> Path:
     """The interpreter of the small virtualenv, made when it is not there; its stamp is written last."""
     wanted = pins()
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    # As onaiml itself: the specification says that a relative value is to be ignored.
+    data = os.environ.get("XDG_DATA_HOME", "")
+    data = data if os.path.isabs(data) else str(Path.home() / ".local" / "share")
     key = hashlib.sha256(f"{sys.version}{sys.executable}{wanted}".encode()).hexdigest()[:12]
     venv = Path(data) / "onaiml" / "bootstrap" / key
     python, stamp = venv / "bin" / "python", venv / "complete"
@@ -88,11 +89,11 @@ def main() -> None:
     """Build the environment and become the program."""
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.", "Try `make PYTHON=python3.11 up`.")
-    python = small_virtualenv()
     variables = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     # With --as-is an environment of an older lock will do: `make down` must work when nothing can be built.
     as_is = sys.argv[1:2] == ["--as-is"]
     try:
+        python = small_virtualenv()
         build = [str(python), "-m", "onaiml_cli.environment.build", str(ROOT), *(["--as-is"] if as_is else [])]
         answer = subprocess.run(build, stdout=subprocess.PIPE, text=True, env=variables)
     except KeyboardInterrupt:
@@ -103,7 +104,10 @@ def main() -> None:
     os.environ["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", os.defpath)])
     os.environ["VIRTUAL_ENV"] = str(folder)
     program = sys.argv[2 if as_is else 1 :] or ["onaiml", "--help"]
-    os.execvp(program[0], program)
+    try:
+        os.execvp(program[0], program)
+    except OSError as error:
+        fail(f"{program[0]} cannot be run: {error.strerror}.", "`make help` lists what there is.")
 
 
 if __name__ == "__main__":

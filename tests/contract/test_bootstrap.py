@@ -202,7 +202,6 @@ def test_a_broken_lock_is_said_before_anything_is_made(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.xfail(reason="pins() reads the files of a package outside of its try, and expects no TypeError")
 @pytest.mark.parametrize(
     "content",
     [
@@ -276,7 +275,6 @@ def _interrupt(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.xfail(reason="main() calls small_virtualenv() outside of the try that turns Ctrl-C into 130")
 def test_ctrl_c_while_the_installer_is_fetched(project: MakeProject, index: Index, tmp_path: Path) -> None:
     here = _checkout(project(index.add("packaging", "24.2")), tmp_path / "data")
     index.gate.clear()

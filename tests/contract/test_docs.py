@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.contract.workspaces import REPO, real_data_home
+from tests.contract.workspaces import REPO, own_data_home
 
 DOCS = REPO / "docs"
 PAGES = [REPO / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
@@ -171,7 +171,9 @@ def test_the_commands_of_a_page_do_what_it_shows(page: Path, tmp_path: Path) -> 
     here = "<!-- run in: repository -->" in page.read_text(encoding="utf-8")
     folder = REPO if here else small_project(tmp_path / "example")
     (tmp_path / "home").mkdir()
-    variables = environ(tmp_path / "state", real_data_home() if here else tmp_path / "data", tmp_path / "home")
+    variables = environ(
+        tmp_path / "state", own_data_home(tmp_path / "data") if here else tmp_path / "data", tmp_path / "home"
+    )
 
     def run(command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

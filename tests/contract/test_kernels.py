@@ -31,7 +31,7 @@ def test_an_edit_of_the_library_shows_in_a_running_kernel(clone: Person) -> None
 
 def test_the_kernel_holds_the_locked_packages_and_nothing_of_the_home_folder(resident: Person) -> None:
     with kernel(resident, "python3") as running:
-        assert running.value("import sys; sys.prefix") == repr(sys.prefix)
+        assert running.value("import os, sys; os.path.realpath(sys.prefix)") == repr(os.path.realpath(sys.prefix))
         assert running.value("import site; site.ENABLE_USER_SITE") == "False"
 
 
@@ -45,11 +45,11 @@ def test_pyspark_runs_a_pandas_udf_with_the_locked_packages(resident: Person) ->
             "from pyspark.sql.functions import pandas_udf\n"
             "@pandas_udf('string')\n"
             "def prefix(x: pd.Series) -> pd.Series:\n"
-            "    import sys\n"
-            "    return x.map(lambda _: sys.prefix)\n"
+            "    import os, sys\n"
+            "    return x.map(lambda _: os.path.realpath(sys.prefix))\n"
             "sorted(set(spark.range(8).repartition(2).select(prefix('id').alias('p')).toPandas()['p']))"
         )
-        assert running.value(code) == repr([sys.prefix])
+        assert running.value(code) == repr([os.path.realpath(sys.prefix)])
         assert running.value("spark.version") == "'4.0.2'"
         status = resident.ask("spark", "status")["spark"]
         assert status["state"] == "up"
@@ -62,11 +62,15 @@ def test_pyspark_runs_a_pandas_udf_with_the_locked_packages(resident: Person) ->
             running.value("spark.range(3).createOrReplaceTempView('mine')")
             assert second.value("'mine' in [t.name for t in spark.catalog.listTables()]") == "False"
 
+        # What was saved outlives the server that wrote it; a view does not.
+        running.value("spark.range(7).write.saveAsTable('kept')")
         # The server ends under a live kernel: the next cell gets a new session and is told so.
         assert resident.ask("spark", "stop", "--yes")["ok"]
         said = running.value("spark.range(4).count()")
         assert "new session" in said
         assert said.splitlines()[-1] == "4"
+        assert running.value("spark.table('kept').count()") == "7"
+        assert running.value("[t.name for t in spark.catalog.listTables()]") == "['kept']"
         # A bad query is an error of that cell and of nothing else.
         assert running.run("spark.sql('SELEC 1')")[0] == "error"
         assert running.value("spark.range(2).count()") == "2"

@@ -18,10 +18,10 @@ from tests.contract.workspaces import REPO, Person, copy_of_repo
 
 
 def test_exec_runs_in_the_environment_at_the_root_and_passes_the_status_on(resident: Person) -> None:
-    script = "import os, sys; print(sys.prefix, os.getcwd()); sys.exit(7)"
+    script = "import os, sys; print(os.path.realpath(sys.prefix), os.getcwd()); sys.exit(7)"
     answer = resident.type("env", "exec", "--", "python", "-c", script, cwd=REPO / "docs")
     assert answer.returncode == 7
-    assert answer.stdout.split() == [sys.prefix, str(REPO)]
+    assert answer.stdout.split() == [os.path.realpath(sys.prefix), str(REPO)]
 
 
 def test_exec_with_json_keeps_stdout_for_the_object(resident: Person) -> None:
@@ -65,7 +65,7 @@ def test_shell_opens_the_persons_shell_in_the_environment(resident: Person) -> N
     words = [sys.executable, "-m", "onaiml_cli", "shell"]
     process = subprocess.Popen(words, cwd=REPO, env=environ, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
-    os.write(controller, b'echo "is:$(command -v python):$VIRTUAL_ENV"; exit 5\n')
+    os.write(controller, b'echo "is:$(command -v python):$(realpath $VIRTUAL_ENV)"; exit 5\n')
     said = b""
     try:
         while chunk := os.read(controller, 4096):
@@ -74,7 +74,9 @@ def test_shell_opens_the_persons_shell_in_the_environment(resident: Person) -> N
         pass
     os.close(controller)
     assert process.wait(30) == 5
-    assert f"is:{sys.prefix}/bin/python:{sys.prefix}" in said.decode()
+    environment = os.path.realpath(sys.prefix)
+    assert f"is:{resident.data}/onaiml/environments/" in said.decode()
+    assert f"/bin/python:{environment}" in said.decode()
 
 
 def test_logs_prints_what_jupyterlab_said(resident: Person) -> None:

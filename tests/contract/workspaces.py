@@ -18,11 +18,13 @@ import psutil
 REPO = Path(__file__).resolve().parents[2]
 
 
-def real_data_home() -> Path:
-    """The folder of environments that this very interpreter runs from, so that the tests need not build another."""
+def own_data_home(folder: Path) -> Path:
+    """A data folder of its own, but for the environments: those from which this very interpreter runs are linked in."""
     for parent in Path(sys.prefix).parents:
-        if parent.name == "onaiml" and (parent / "environments").is_dir():
-            return parent.parent
+        if parent.name == "environments" and parent.parent.name == "onaiml":
+            (folder / "onaiml").mkdir(parents=True)
+            (folder / "onaiml" / "environments").symlink_to(parent)
+            return folder
     raise AssertionError("Run the tests with `make unit`: they need the environment that onaiml built.")
 
 

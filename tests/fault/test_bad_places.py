@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.workspaces import REPO, Person, copy_of_repo, real_data_home, words_of
+from tests.contract.workspaces import REPO, Person, copy_of_repo, own_data_home, words_of
 
 
 @pytest.fixture
@@ -171,7 +171,9 @@ def test_ctrl_c_in_each_phase_of_a_first_up_is_continued_by_the_next(person: Per
 def test_it_works_in_a_folder_with_blanks_and_letters_of_the_world(tmp_path: Path) -> None:
     root = tmp_path / "Zoë's repo"
     root.mkdir()
-    someone = Person(copy_of_repo(root), tmp_path / "her state", real_data_home(), {"HOME": str(tmp_path)})
+    someone = Person(
+        copy_of_repo(root), tmp_path / "her state", own_data_home(tmp_path / "data"), {"HOME": str(tmp_path)}
+    )
     plan = someone.ask("env", "up", "--dry-run")
     assert plan["ok"]
     assert plan["plan"]["names"]["project"].endswith("Zoë's repo")

@@ -19,8 +19,22 @@ import psutil
 
 from onaiml_cli.core.errors import LocalSystemError, from_os_error
 
-# The kernel gives start times in clock ticks; two readings of one process differ by less than this.
-_SAME_START = 0.05
+
+def _mark(process: psutil.Process) -> str:
+    """When a process started, as a text that no other process of that number ever has.
+
+    On Linux the boot's identity and the ticks since: the time of day would change with every correction of the clock,
+    and a laptop that wakes would forget its own server. Elsewhere the kernel keeps the start as a fixed time.
+    """
+    stat, boot = Path(f"/proc/{process.pid}/stat"), Path("/proc/sys/kernel/random/boot_id")
+    if not boot.is_file():
+        return f"{process.create_time():.2f}"
+    try:
+        # The name of the program stands in brackets and may hold anything, blanks and brackets too.
+        ticks = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError) as error:
+        raise psutil.NoSuchProcess(process.pid) from error
+    return f"{boot.read_text(encoding='ascii')[:8]}.{ticks}"
 
 
 @dataclass(frozen=True)
@@ -29,17 +43,17 @@ class ProcessId:
 
     Attributes:
         pid: its number.
-        started: seconds since the epoch at which it started, as the operating system reports it.
+        started: when it started; a text to compare and nothing else.
     """
 
     pid: int
-    started: float
+    started: str
 
     @classmethod
     def of(cls, pid: int) -> ProcessId | None:
         """The identity of a running process; None when there is none of that number."""
         try:
-            return cls(pid, psutil.Process(pid).create_time())
+            return cls(pid, _mark(psutil.Process(pid)))
         except (psutil.Error, ValueError):
             return None
 
@@ -49,16 +63,14 @@ class ProcessId:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ProcessId | None:
         """What `as_dict` gave; None for anything else."""
-        try:
-            return cls(int(document["pid"]), float(document["started"]))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            return None
+        pid, started = document.get("pid"), document.get("started")
+        return cls(pid, started) if isinstance(pid, int) and isinstance(started, str) else None
 
     def find(self) -> psutil.Process | None:
         """The running process; None when it has ended or the number now belongs to another program."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > _SAME_START:
+            if _mark(process) != self.started:
                 return None
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except (psutil.Error, ValueError):

@@ -26,7 +26,7 @@ class Lease:
 
 def grant(folder: Path, holder: ProcessId) -> Path:
     """Write the lease of a process; its file."""
-    path = folder / f"{holder.pid}-{holder.started:.2f}.lease"
+    path = folder / f"{holder.pid}.lease"
     write_atomic(path, f"{holder.pid} {holder.started}\n")
     return path
 
@@ -36,7 +36,7 @@ def living(folder: Path) -> Iterator[Lease]:
     for path in sorted(folder.glob("*.lease")) if folder.is_dir() else ():
         with contextlib.suppress(OSError, ValueError):
             pid, started = path.read_text(encoding="utf-8").split()
-            holder = ProcessId(int(pid), float(started))
+            holder = ProcessId(int(pid), started)
             if holder.alive:
                 yield Lease(path, holder, path.stat().st_mtime)
             else:

@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 from onaiml_cli.core.plan import Plan
+from onaiml_cli.core.state import Store, state_home
 
 State = Literal["up", "starting", "down", "dead"]
+
+
+def documents() -> Store:
+    """What is known of every workspace of this machine, one document each."""
+    return Store(state_home() / "workspaces")
 
 
 @dataclass(frozen=True)

@@ -20,21 +20,16 @@ from onaiml_cli.core.plan import Plan, Reporter, Step
 from onaiml_cli.core.process import ProcessId, clean_environment, stop, stop_marked
 from onaiml_cli.core.project import Project
 from onaiml_cli.core.resources import template
-from onaiml_cli.core.state import Store, state_home
+from onaiml_cli.core.state import state_home
 from onaiml_cli.environment.base import VirtualEnvironment
 from onaiml_cli.environment.service import guard, virtualenv
 from onaiml_cli.spark import java
 from onaiml_cli.spark.service import local_spark
 from onaiml_cli.workspace import jupyter, kernels
-from onaiml_cli.workspace.base import WorkspaceStatus
+from onaiml_cli.workspace.base import WorkspaceStatus, documents
 
 # So many times a port is chosen anew when another program is quicker to take it.
 _PORT_TRIES = 4
-
-
-def workspaces() -> Store:
-    """The documents of all workspaces of this machine."""
-    return Store(state_home() / "workspaces")
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class LocalWorkspace:
     # Status
 
     def _document(self) -> Mapping[str, Any] | None:
-        return workspaces().read(self.project.identity)
+        return documents().read(self.project.identity)
 
     def _process(self, document: Mapping[str, Any] | None) -> ProcessId | None:
         return ProcessId.from_dict(document.get("process", {})) if document else None
@@ -210,13 +205,13 @@ class LocalWorkspace:
             "since": self.clock.now().isoformat(),
         }
         try:
-            workspaces().write(self.project.identity, document)
+            documents().write(self.project.identity, document)
             report.note("waiting until its API answers")
             timeout = self.config.seconds("workspace.start_timeout")
             jupyter.wait_ready(server, self.token_file, log=self.log(), clock=self.clock, timeout=timeout)
         except BaseException:
             stop(server.process)
-            workspaces().delete(self.project.identity)
+            documents().delete(self.project.identity)
             raise
         return {"url": server.url, "port": port}
 
@@ -242,7 +237,7 @@ class LocalWorkspace:
         if process is not None:
             stop(process, grace=10)
         stop_marked(jupyter.MARK, str(self.home))
-        workspaces().delete(self.project.identity)
+        documents().delete(self.project.identity)
         self.token_file.unlink(missing_ok=True)
 
     # Use

@@ -10,9 +10,9 @@ from onaiml_cli.core.clock import Clock
 from onaiml_cli.core.config import Config, load_config
 from onaiml_cli.core.errors import OnaimlError, WorkFailedError
 from onaiml_cli.core.project import Project, load_project
-from onaiml_cli.core.state import Store, state_home
+from onaiml_cli.core.state import state_home
 from onaiml_cli.providers import provider
-from onaiml_cli.workspace.base import WorkspaceProvider, WorkspaceStatus
+from onaiml_cli.workspace.base import WorkspaceProvider, WorkspaceStatus, documents
 
 
 def workspace_of(project: Project, config: Config, clock: Clock) -> WorkspaceProvider:
@@ -28,7 +28,7 @@ def lock_file(project: Project) -> Path:
 
 def every_status(clock: Clock) -> list[WorkspaceStatus]:
     """All workspaces that were brought up on this machine and not taken down, of all projects."""
-    store = Store(state_home() / "workspaces")
+    store = documents()
     found = []
     for name in store.names():
         document = store.read(name) or {}

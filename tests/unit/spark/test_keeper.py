@@ -54,7 +54,9 @@ def holder() -> Iterator[psutil.Popen]:
 
 
 def _grant(server: Server, process: psutil.Popen) -> Path:
-    return lease.grant(server.leases, ProcessId(process.pid, process.create_time()))
+    identity = ProcessId.of(process.pid)
+    assert identity is not None
+    return lease.grant(server.leases, identity)
 
 
 def _touch(path: Path, clock: FakeClock) -> None:
@@ -127,7 +129,7 @@ def test_the_keeper_ends_with_its_server(server: Server, clock: FakeClock) -> No
 
 
 def test_a_lease_of_a_pid_that_is_another_program_now_does_not_count(tmp_path: Path, holder: psutil.Popen) -> None:
-    lease.grant(tmp_path, ProcessId(holder.pid, holder.create_time() - 1000))
+    lease.grant(tmp_path, ProcessId(holder.pid, "another-boot.1"))
     assert lease.last_active(tmp_path) is None
     (tmp_path / "torn.lease").write_text("12")
     assert list(lease.living(tmp_path)) == []

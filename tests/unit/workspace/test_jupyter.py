@@ -90,7 +90,9 @@ def test_a_server_that_never_answers_is_ended_and_its_last_words_are_told(tmp_pa
     log = tmp_path / "log"
     log.write_text("starting\n\nloading extension\n")
     with psutil.Popen(["sleep", "600"]) as silent:
-        server = jupyter.Server(ProcessId(silent.pid, silent.create_time()), 9)
+        identity = ProcessId.of(silent.pid)
+        assert identity is not None
+        server = jupyter.Server(identity, 9)
         (tmp_path / "token").write_text("secret")
         with pytest.raises(WorkFailedError, match=r"did not answer within 30 s: starting \| loading extension"):
             jupyter.wait_ready(server, tmp_path / "token", log=log, clock=clock, timeout=30)
@@ -101,7 +103,7 @@ def test_a_server_that_never_answers_is_ended_and_its_last_words_are_told(tmp_pa
 def test_a_server_that_ends_while_it_starts_is_not_waited_for(tmp_path: Path, clock: FakeClock) -> None:
     log = tmp_path / "log"
     log.write_text("ModuleNotFoundError: No module named 'jupyterlab'\n")
-    gone = jupyter.Server(ProcessId(2**22 - 1, 1.0), 9)
+    gone = jupyter.Server(ProcessId(2**22 - 1, "1"), 9)
     with pytest.raises(WorkFailedError, match="ended while it started: ModuleNotFoundError"):
         jupyter.wait_ready(gone, tmp_path / "token", log=log, clock=clock, timeout=30)
     assert clock.slept == []
@@ -112,7 +114,7 @@ def test_a_port_lost_to_another_program_in_that_moment_is_said(tmp_path: Path, c
     log.write_text("OSError: [Errno 98] Address already in use\n")
     with pytest.raises(LocalSystemError) as refused:
         jupyter.wait_ready(
-            jupyter.Server(ProcessId(2**22 - 1, 1.0), 9), tmp_path / "t", log=log, clock=clock, timeout=3
+            jupyter.Server(ProcessId(2**22 - 1, "1"), 9), tmp_path / "t", log=log, clock=clock, timeout=3
         )
     assert refused.value.code == "E_PORT_BUSY"
     assert refused.value.retryable
