@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from onaiml_cli import __version__
-from onaiml_cli.cli.registry import COMMANDS, EPILOG, HELP, panels, typed_before
+from onaiml_cli.cli.registry import COMMANDS, EPILOG, HELP, HELP_OPTIONS, panels, typed_before
 from onaiml_cli.core.errors import OnaimlError, from_os_error
 
 
@@ -24,7 +24,9 @@ def _spare_pydantic(command: Any, context: Any = None) -> None:
     Typer validates every parameter through pydantic, the absent ones and its own `--help` too. Importing pydantic costs
     more than everything else that a command does before its work, so it is left for values that are there.
     """
-    for parameter in command.get_params(context or typer.Context(command, **command.context_settings)):
+    # A command keeps the help option that it is first asked for, and it has no parent here to inherit its names from.
+    settings = {"help_option_names": HELP_OPTIONS, **command.context_settings}
+    for parameter in command.get_params(context or typer.Context(command, **settings)):
         if parameter.nargs == 1 and not parameter.multiple and not parameter.required:
             parameter.process_value = partial(_process, parameter, parameter.process_value)
 
@@ -107,7 +109,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
 
 

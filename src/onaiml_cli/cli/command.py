@@ -17,7 +17,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from onaiml_cli.cli.registry import typed_before
+from onaiml_cli.cli.registry import HELP_OPTIONS, typed_before
 from onaiml_cli.core.clock import Clock, SystemClock
 from onaiml_cli.core.config import Config, default_config, load_config
 from onaiml_cli.core.console import Console
@@ -143,14 +143,14 @@ def group(help_text: str) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": HELP_OPTIONS},
     )
 
 
 def single() -> typer.Typer:
     """An application for one command that stands at the top level."""
     return typer.Typer(
-        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+        add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": HELP_OPTIONS}
     )
 
 

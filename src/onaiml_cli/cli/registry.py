@@ -43,6 +43,8 @@ COMMANDS: dict[str, Entry] = {
 # Common options that were typed before the command, such as `onaiml --json env status`; `cli.app.run` fills it.
 typed_before: dict[str, object] = {}
 
+HELP_OPTIONS = ["-h", "--help"]
+
 HELP = "One command line that takes a model from a notebook to a cluster, in one locked environment."
 EPILOG = "Every command takes --json, --profile, --debug; those that change something --dry-run and --yes."
 

@@ -50,6 +50,15 @@ def test_wrong_options_end_in_one_error_and_no_traceback(
     assert said.count("\n") == 2
 
 
+@pytest.mark.parametrize("words", [[], ["env"], ["env", "up"], ["test"], ["spark", "connect"]])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_has_a_short_form_everywhere(capsys: pytest.CaptureFixture[str], words: list[str], option: str) -> None:
+    assert run([*words, option]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: {' '.join(['onaiml', *words])} ")
+    assert "-h, --help" in out
+
+
 def test_a_group_without_a_command_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["env"]) == 2
     assert "Bring the workspace up" in capsys.readouterr().out
