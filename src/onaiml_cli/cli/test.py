@@ -17,7 +17,7 @@ app = single()
 def test(
     session: Session,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]... [-- PYTEST ARGS]", help="What to test; all by default.")
+        list[str] | None, typer.Argument(metavar="PATH", help="What to test, all by default; `-- ARGS` goes to pytest.")
     ] = None,
 ) -> Result:
     """Run the project's tests with pytest in the workspace; what follows `--` goes to pytest."""
