@@ -16,9 +16,7 @@ def _onaiml_spark():
     def ask():
         command = [*json.loads(os.environ["ONAIML_CLI"]), "spark", "connect", "--holder", str(os.getpid()), "--json"]
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-        answer = subprocess.run(
-            command, cwd=os.environ["ONAIML_ROOT"], capture_output=True, text=True, env=environment
-        )
+        answer = subprocess.run(command, cwd=os.environ["ONAIML_ROOT"], capture_output=True, text=True, env=environment)
         try:
             return json.loads(answer.stdout)
         except ValueError:

@@ -26,7 +26,7 @@ from onaiml_cli.environment.service import guard, virtualenv
 from onaiml_cli.spark import java
 from onaiml_cli.spark.service import local_spark
 from onaiml_cli.workspace import jupyter, kernels
-from onaiml_cli.workspace.base import WorkspaceStatus, documents
+from onaiml_cli.workspace.base import State, WorkspaceStatus, documents
 
 # So many times a port is chosen anew when another program is quicker to take it.
 _PORT_TRIES = 4
@@ -67,6 +67,7 @@ class LocalWorkspace:
         document = self._document()
         if document is None:
             return WorkspaceStatus(self.project.name, self.project.root, "local", "down")
+        state: State
         process = self._process(document)
         port = int(document.get("port", 0))
         if process is None or not process.alive:
@@ -87,7 +88,7 @@ class LocalWorkspace:
             name=self.project.name,
             root=self.project.root,
             provider="local",
-            state=state,  # type: ignore[arg-type]
+            state=state,
             url=f"http://{jupyter.HOST}:{port}/lab",
             token_file=self.token_file,
             fingerprint=str(document.get("fingerprint", "")),
