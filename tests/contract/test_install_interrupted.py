@@ -86,7 +86,7 @@ def test_a_killed_build_is_never_taken_for_a_whole_one(project: MakeProject, ind
     index.asked.clear()
     with _start_build(made, installer) as again:
         assert index.asked.wait(60)
-        assert not any(orphan.isrunning() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
+        assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
         index.gate.set()
         out, err = again.communicate(timeout=60)
     assert (again.returncode, out.strip()) == (0, str(environment.path)), err
