@@ -124,6 +124,13 @@ def machine() -> dict[str, str]:
     }
 
 
+def commit(folder: Path) -> str:
+    """Which state of the repo this is."""
+    words = ["git", "-C", str(folder), "describe", "--always", "--exclude=*", "--dirty= with changes"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def load() -> str:
     """The load averages of 1, 5 and 15 minutes."""
     return " / ".join(f"{value:.1f}" for value in os.getloadavg())

@@ -156,20 +156,36 @@ def cache() -> Path:
 def install(peer: Peer) -> Installed:
     """Install it unless it is there; never raises: one that cannot be had is reported as such."""
     folder = cache() / peer.name
-    python = folder / "bin" / "python"
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if uv is None:
-        return Installed(peer, folder, why_not="uv is not installed")
     try:
         if not (folder / "bin" / peer.name).is_file():
-            interpreter = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
-            _run(uv, "venv", "--quiet", "--clear", "--python", interpreter, str(folder))
-            _run(uv, "pip", "install", "--quiet", "--python", str(python), peer.requirement)
-        distribution = peer.requirement.partition("[")[0]
-        version = _run(str(python), "-c", f"import importlib.metadata as m; print(m.version('{distribution}'))").strip()
+            _into(folder, peer.requirement)
+        version = _version(folder, peer.requirement.partition("[")[0])
     except (subprocess.SubprocessError, OSError) as problem:
         return Installed(peer, folder, why_not=f"cannot be installed ({type(problem).__name__})")
     return Installed(peer, folder / "bin", version)
+
+
+def install_ours(source: Path) -> Path:
+    """Install this tree as the peers are, each time anew: an edit of a source does not change what is being measured.
+
+    Raises CalledProcessError.
+    """
+    folder = cache() / "onaiml"
+    _into(folder, str(source), "--refresh-package", "onaiml")
+    return folder / "bin"
+
+
+def _into(folder: Path, requirement: str, *options: str) -> None:
+    here = Path(sys.executable).parent
+    uv = shutil.which("uv", path=f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}") or "uv"
+    interpreter = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
+    _run(uv, "venv", "--quiet", "--clear", "--python", interpreter, str(folder))
+    _run(uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *options, requirement)
+
+
+def _version(folder: Path, distribution: str) -> str:
+    code = f"import importlib.metadata as m; print(m.version({distribution!r}))"
+    return _run(str(folder / "bin" / "python"), "-c", code).strip()
 
 
 def _run(*words: str) -> str:

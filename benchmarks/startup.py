@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.measure import Candidate, Samples, in_turns, load, machine
-from benchmarks.peers import PEERS, QUIET, Call, Installed, cache, click_completion, install
+from benchmarks.measure import Candidate, Samples, commit, in_turns, load, machine
+from benchmarks.peers import PEERS, QUIET, Call, Installed, cache, click_completion, install, install_ours
 from onaiml_cli import __version__
 
 US = "onaiml"
@@ -49,9 +49,9 @@ _COLUMNS = ("", "CPU median ms", "CPU minimum ms", "wall median ms", "wall minim
 
 _METHOD = """\
 CPU time is user and system time of the process and of the children it waited for; wall time stands beside it. A run
-counts only if it ends with its known exit status and prints what it was asked for. Each peer comes from PyPI, into a
-virtual environment of its own, has an empty home and sends nothing. All of them, onaiml too, find their modules
-compiled by the run that warms up. `aws help` draws a manual page; metaflow has no `--version`, and says so.
+counts only if it ends with its known exit status and prints what it was asked for. Each peer comes from PyPI, onaiml
+from this tree, into a virtual environment of its own. The peers have an empty home and send nothing. All of them find
+their modules compiled by the run that warms up. `aws help` draws a manual page; metaflow has no `--version`.
 """
 
 _OWN_WORK = """\
@@ -66,6 +66,7 @@ class Setting:
     """Where everything runs: with variables of its own instead of this session's, in a small project."""
 
     scratch: Path
+    programs: Path
 
     @property
     def project(self) -> Path:
@@ -96,21 +97,22 @@ class Setting:
         return Candidate(name, argv, variables, self.project, call.shows, call.status, why_not)
 
     def ours(self, call: Call) -> Candidate:
-        return self.call(US, call, Path(sys.executable).parent)
+        return self.call(US, call, self.programs)
 
     def floor(self) -> Candidate:
-        return Candidate(FLOOR, [sys.executable, "-c", "pass"], self.variables(), self.project, "")
+        return Candidate(FLOOR, [str(self.programs / "python"), "-c", "pass"], self.variables(), self.project, "")
 
     def probe(self, words: Sequence[str], *, live: bool = False) -> Candidate:
         name = f"`onaiml {' '.join(words)}`, to its first own work"
         folder = report.ROOT if live else self.project
-        return Candidate(name, [sys.executable, "-c", _PROBE, *words], self.variables(live=live), folder, "entered")
+        return Candidate(
+            name, [str(self.programs / "python"), "-c", _PROBE, *words], self.variables(live=live), folder, "entered"
+        )
 
     def whole(self, words: Sequence[str], shows: str, *, live: bool = False) -> Candidate:
-        program = Path(sys.executable).parent / US
         folder = report.ROOT if live else self.project
         name = f"`onaiml {' '.join(words)}`, to its end"
-        return Candidate(name, [str(program), *words], self.variables(live=live), folder, shows)
+        return Candidate(name, [str(self.programs / US), *words], self.variables(live=live), folder, shows)
 
 
 def own_work(setting: Setting) -> list[Candidate]:
@@ -123,17 +125,18 @@ def own_work(setting: Setting) -> list[Candidate]:
         setting.probe(["spark", "status"], live=True),
         setting.probe(["test"], live=True),
         setting.whole(["config", "show", "--json"], '"ok": true'),
-        setting.whole(["env", "status"], "JupyterLab", live=True),
+        setting.whole(["env", "status"], "onaiml: up", live=True),
         setting.floor(),
     ]
 
 
 def run(repetitions: int) -> int:
     """Measure everything and write the section; 1 when something of ours did not run."""
+    programs = install_ours(report.ROOT)
     peers = [install(peer) for peer in PEERS]
-    before = load()
+    before, state = load(), commit(report.ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        setting = Setting(Path(folder))
+        setting = Setting(Path(folder), programs)
         setting.prepare()
         found: dict[str, dict[str, Samples]] = {}
         for case in OURS:
@@ -146,7 +149,7 @@ def run(repetitions: int) -> int:
         "load before / after": f"{before} and {load()} (1 / 5 / 15 minutes)",
         "repetitions": f"{repetitions}, after one to warm up, the candidates in turns",
         "versions": ", ".join(
-            [f"onaiml {__version__}", *(f"{it.peer.name} {it.version}" for it in peers if it.version)]
+            [f"onaiml {__version__} ({state})", *(f"{it.peer.name} {it.version}" for it in peers if it.version)]
         ),
     }
     report.write_raw("startup", {"facts": facts, "samples": _plain(found)})
