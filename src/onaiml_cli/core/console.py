@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 SCHEMA = "onaiml/1"
+# Cells of a progress bar; seconds of silence in a log.
+_BAR = 24
+_QUIET = 15.0
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Console:
     warnings: list[str] = field(default_factory=list)
     _status: Status | None = None
     _phase: str = ""
+    _told: float = 0.0
 
     @property
     def terminal(self) -> bool:
@@ -102,22 +106,38 @@ class Console:
     # A running phase (core.plan.Reporter)
 
     def note(self, text: str) -> None:
-        if self._status is not None:
-            from rich.text import Text
+        if self._status is None:
+            self._sign_of_life(text)
+            return
+        from rich.text import Text
 
-            # No markup: an installer's line may hold any brackets and backslashes.
-            self._status.update(Text.assemble(self._phase, " ", (text, "dim")))
+        # No markup: an installer's line may hold any brackets and backslashes.
+        self._status.update(Text.assemble(self._phase, " ", (text, "dim")))
 
     def progress(self, done: float, total: float, text: str = "") -> None:
-        share = f"{min(done / total, 1.0):.0%}" if total > 0 else ""
-        self.note(f"{share} {text}".strip())
+        share = max(0.0, min(done / total, 1.0)) if total > 0 else 0.0
+        if self._status is None or total <= 0:
+            self.note(f"{share:.0%} {text}".strip() if total > 0 else text)
+            return
+        from rich.text import Text
+
+        full = round(share * _BAR)
+        bar = ("━" * full, "green"), ("─" * (_BAR - full), "dim")
+        self._status.update(Text.assemble(self._phase, " ", *bar, f" {share:.0%} ", (text, "dim")))
+
+    def _sign_of_life(self, text: str) -> None:
+        """Without a terminal a long phase says now and then what it does, so that a log does not look dead."""
+        now = self.clock.monotonic()
+        if self._phase and text and now - self._told >= _QUIET:
+            self._told = now
+            self.line(f"  … {text}")
 
     @contextlib.contextmanager
     def phase(self, key: str, text: str) -> Iterator[dict[str, Any]]:
         """Time one phase and show it: live with a terminal, one line before and one after without."""
         facts: dict[str, Any] = {}
         started = self.clock.monotonic()
-        self._phase = text
+        self._phase, self._told = text, started
         self._status = _live(self.err, self._phase) if self.terminal else None
         if self._status is None:
             self.line(f"· {text}")
@@ -130,6 +150,7 @@ class Console:
             if self._status is not None:
                 self._status.stop()
                 self._status = None
+            self._phase = ""
             self.phases.append({"key": key, "ok": ok, "seconds": round(seconds, 3), **facts})
             mark = self._style("✓", "32") if ok else self._style("✗", "31")
             self.line(f"{mark} {text} ({seconds:.1f} s)")

@@ -56,6 +56,15 @@ def test_a_phase_is_one_line_before_and_one_after(clock: FakeClock) -> None:
     assert console.phases == [{"key": "key", "ok": True, "seconds": 1.26, "files": 3}]
 
 
+def test_a_long_phase_without_a_terminal_gives_a_sign_of_life(clock: FakeClock) -> None:
+    console, _, err = _console(clock)
+    with console.phase("key", "Do it"):
+        for second in range(1, 41):
+            clock.sleep(1)
+            console.progress(second, 40, "packages")
+    assert err.getvalue() == "· Do it\n  … 38% packages\n  … 75% packages\n✓ Do it (40.0 s)\n"
+
+
 def test_a_phase_that_fails_says_so_and_passes_the_error_on(clock: FakeClock) -> None:
     console, _, err = _console(clock)
     with pytest.raises(ZeroDivisionError), console.phase("key", "Do it"):
@@ -233,6 +242,8 @@ with console.phase("key", "Do [it]"):
         console._status._live.refresh()
         console.progress(1, 4, text)
         console._status._live.refresh()
+    console.progress(3, 2, "more than all")
+    console._status._live.refresh()
 print("out")
 """
 
@@ -266,8 +277,10 @@ def test_a_spinner_turns_and_is_cleared() -> None:
     shown = _at_a_terminal(PTY, TERM="xterm-256color", COLUMNS="100")
     assert "\x1b[?25l" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor stayed hidden"
-    for text in ("Do [it]", "half", "25% half", "a[b]", r"\[/x]", "back\\", "[/nothing]"):
+    for text in ("Do [it]", "half", " 25% ", "a[b]", r"\[/x]", "back\\", "[/nothing]"):
         assert text in shown
+    assert f"{'━' * 6}\x1b[0m\x1b[2m{'─' * 18}" in shown
+    assert f"{'━' * 24}\x1b[0m 100%" in shown
     assert "[/dim]" not in shown
     # The spinner's line is erased before the line that stays.
     last = shown[shown.rindex("\x1b[2K") :]
