@@ -39,7 +39,7 @@ unit:  ## The tests; PYTEST_ARG="tests/unit -k name" narrows them
 	@$(RUN) python -m pytest -n 2 --dist loadfile $(PYTEST_ARG)
 
 docs:  ## Build the documentation, strictly
-	@$(RUN) mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 
 test-fresh:  ## The two commands of the README on a bare Debian (root; needs `make testbed`)
 	@$(RUN) python -m pytest -m fresh tests/fresh
