@@ -157,6 +157,7 @@ def test_asking_for_another_port_moves_the_server(person: Person) -> None:
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_up_is_continued_by_up_and_removed_by_down(person: Person, blow: signal.Signals) -> None:
+    person.warnings = "ignore"
     process = person.start("env", "up", "--yes")
     assert process.stderr is not None
     for line in process.stderr:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,8 @@ def test_logs_prints_what_jupyterlab_said(resident: Person) -> None:
 
 
 def test_following_the_logs_ends_with_ctrl_c(resident: Person) -> None:
-    process = resident.start("env", "logs", "-f", "-n", "1")
+    someone = replace(resident, warnings="ignore")
+    process = someone.start("env", "logs", "-f", "-n", "1")
     assert process.stdout is not None
     assert process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -30,12 +30,18 @@ def own_data_home(folder: Path) -> Path:
 
 @dataclass
 class Person:
-    """Somebody with a repo and a state folder of their own, who types commands."""
+    """Somebody with a repo and a state folder of their own, who types commands.
+
+    Attributes:
+        warnings: errors, unless a test interrupts: a Ctrl-C between the opening and the use of a file leaves that file
+            to the interpreter, which as an error is told with a traceback and to people not at all.
+    """
 
     root: Path
     state: Path
     data: Path
     extra: dict[str, str] = field(default_factory=dict)
+    warnings: str = "error"
 
     @property
     def environ(self) -> dict[str, str]:
@@ -51,7 +57,7 @@ class Person:
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
         """Begin a command; the caller waits for it."""
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "onaiml_cli", *words],
+            [sys.executable, "-W", self.warnings, "-m", "onaiml_cli", *words],
             cwd=more.pop("cwd", self.root),
             env=self.environ,
             stdin=subprocess.DEVNULL,

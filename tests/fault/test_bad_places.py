@@ -150,6 +150,7 @@ def test_a_disk_that_fills_while_the_environment_is_built(person: Person) -> Non
 
 def test_ctrl_c_in_each_phase_of_a_first_up_is_continued_by_the_next(person: Person) -> None:
     person.root = copy_of_repo(person.root)
+    person.warnings = "ignore"
     for line in ("· Build the environment", "· Install onaiml editable"):
         process = person.start("env", "up", "--yes", start_new_session=True)
         assert process.stderr is not None
