@@ -37,7 +37,6 @@ class Session:
     dry_run: bool = False
     debug: bool = False
     clock: Clock = field(default_factory=SystemClock)
-    overrides: dict[str, object] = field(default_factory=dict)
 
     @cached_property
     def project(self) -> Project:
@@ -47,7 +46,7 @@ class Session:
     @cached_property
     def config(self) -> Config:
         """Its settings, this call's options included. Raises ConfigError."""
-        config = load_config(self.project, options={**self.overrides, "profile": self.profile})
+        config = load_config(self.project, options={"profile": self.profile})
         for warning in config.warnings:
             self.console.warn(warning)
         return config

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from onaiml_cli.core.errors import ConfigError
 from onaiml_cli.core.project import Project, read_bytes, read_toml
 
-Kind = Literal["text", "number", "list", "duration", "size"]
+Kind = Literal["text", "number", "list", "duration"]
 Value = str | int | float | tuple[str, ...]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -124,7 +124,7 @@ def convert(key: str, raw: object, origin: str) -> Value:
         return ConfigError(f"{key} = {raw!r} in {origin}: {expected} is expected.", hint=spec.help)
 
     match spec.kind:
-        case "text" | "size":
+        case "text":
             if not isinstance(raw, str):
                 raise wrong("text")
             if spec.choices and raw not in spec.choices:

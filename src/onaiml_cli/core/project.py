@@ -40,10 +40,6 @@ class Project:
         return self.root / "poetry.lock"
 
     @property
-    def pyproject_path(self) -> Path:
-        return self.root / "pyproject.toml"
-
-    @property
     def requires_python(self) -> str:
         """The versions of Python the project says it runs on, as in `requires-python`; empty when it does not say."""
         return str(table(self.pyproject, "project").get("requires-python", ""))

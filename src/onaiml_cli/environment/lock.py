@@ -56,7 +56,6 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     extras: frozenset[str]
     groups: frozenset[str]
-    python_versions: str
 
     def select(
         self, *, extras: Iterable[str], groups: Iterable[str], markers: Mapping[str, str]
@@ -204,7 +203,7 @@ def parse(content: bytes) -> Lock:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LockError(f"poetry.lock is broken: {error}.", hint=_LOCK_HINT, code="E_LOCK_BROKEN") from error
     groups = frozenset(group for package in packages for group in package.groups)
-    return Lock(packages, extras, groups, str(metadata.get("python-versions", "")))
+    return Lock(packages, extras, groups)
 
 
 def _entry(entry: Mapping[str, Any]) -> LockedPackage:
